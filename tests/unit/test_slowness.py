@@ -5,8 +5,9 @@ import pytest
 from instui.explain.explanation import Explanation, explain
 from instui_engine.journal import events
 from instui_engine.journal.events import Event
+from support import made_up
 from support.made_up import span
-from unit.test_explanation import added, ended, in_order, snapshot_of, the, unpack
+from unit.test_explanation import START, added, ended, in_order, snapshot_of, the, unpack
 
 
 def unpacked(cpu: float, idle: float, stalled: float = 0.0) -> Explanation:
@@ -95,6 +96,30 @@ def test_why_a_download_was_tried_again_is_told() -> None:
     text = fetched(*tries)
     assert "; 2 retries: the server answered 503 Service Unavailable" in text
     assert text.isprintable()
+
+
+@pytest.mark.parametrize(
+    ("command", "end", "remedy"),
+    [
+        ("install", events.WheelFailed("b", "it is not the file that is demanded"), ""),  # which no mirror mends
+        ("install-many", events.WheelFailed("b", "404 Not Found"), "nearer mirror"),  # the others go on
+        ("install", events.WheelCancelled("b"), "nearer mirror"),
+    ],
+)
+def test_a_download_that_was_given_up_is_not_told_as_fetched(command: str, end: Event, remedy: str) -> None:
+    steps = in_order(
+        added("a", "b"),
+        span("acquire", 0.0, 4.0, 1.0),
+        [(0.0, events.FetchStarted(wheel, 0, 1_000_000)) for wheel in ("a", "b")],
+        [(n * 0.4, events.FetchProgress(wheel, n * 100_000, 1_000_000)) for n in range(1, 10) for wheel in ("a", "b")],
+        [(3.7, events.FetchFinished("a", 1_000_000)), (4.0, end)],
+    )
+    start = START._replace(command=["instui", command])
+    over = 4.0, events.SessionFinished(1, "", 0, 4.0)
+    finding = the("fetch", explain(made_up.snapshot_of(start, *steps, over, at=0.0)))
+    assert finding.text.startswith("fetched 1 wheel, 1.0 MB in 4.0 s; the slowest: ")
+    assert finding.text.endswith("; 1 download was given up")
+    assert remedy in finding.remedy and bool(remedy) == bool(finding.remedy)
 
 
 def resolved(cpu: float, idle: float = -1.0) -> str:

@@ -37,7 +37,8 @@ def slow_now(snapshot: Snapshot) -> SlowNow | None:
         return None
     if snapshot.standstill is not None:
         since, pid = snapshot.standstill.begin, snapshot.session.pid
-        text = f"the session has stood still for {age(snapshot.t - since)}: pid {pid} is stopped; kill -CONT {pid} helps"
+        stood = age(snapshot.t - since)
+        text = f"the session has stood still for {stood}: pid {pid} is stopped; kill -CONT {pid} helps"
         return SlowNow("halt", since, text)
     if snapshot.paused:
         return None

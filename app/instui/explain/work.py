@@ -100,27 +100,33 @@ def fetching(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     fetched = [
         (wheel, span) for wheel in case.snapshot.wheels for span in spans(wheel, case) if span.phase is Phase.FETCH
     ]
-    wheels = {wheel.key: wheel for wheel, _ in fetched}
-    amount = sum(wheel.done if wheel.phase is Phase.FETCH else wheel.size for wheel in wheels.values())
+    begun = {wheel.key: wheel for wheel, _ in fetched}
+    wheels = [wheel for wheel in begun.values() if not _ended_in(Phase.FETCH, wheel)]
+    given_up = [wheel for wheel in begun.values() if _ended_in(Phase.FETCH, wheel)]  # nobody knows how much has come
+    amount = sum(wheel.done if wheel.phase is Phase.FETCH else wheel.size for wheel in wheels)
     took = union((span.begin, span.end) for _, span in fetched)
-    ahead = sum(wheel.ahead for wheel in wheels.values())
-    rate = f" in {seconds(took)}, {size((amount - ahead) / took)}/s" if took >= 0.1 and amount > ahead else ""
+    ahead = sum(wheel.ahead for wheel in wheels)
+    rate = f" in {seconds(took)}" if took >= 0.1 and amount > ahead else ""
+    rate += f", {size((amount - ahead) / took)}/s" if rate and not given_up else ""
     rate += f", {size(ahead)} of it while uv decided" if ahead else ""
     verb = "is fetching" if case.lasts(found) else "fetched"
     text = f"{verb} {count(len(wheels), 'wheel')}, {size(amount)}{rate}"
     slowest, longest = max(fetched, key=lambda one: one[1].end - one[1].begin)
-    if len(wheels) > 1 and longest.end - longest.begin >= _LONG:
+    if len(begun) > 1 and longest.end - longest.begin >= _LONG:
         text += (
             f"; the slowest: {case.label(slowest.key)}, {size(slowest.size)} in {seconds(longest.end - longest.begin)}"
         )
-    text += _troubles(case, list(wheels.values()))
+    if given_up:
+        text += f"; {count(len(given_up), 'download')} {'was' if len(given_up) == 1 else 'were'} given up"
+    text += _troubles(case, list(begun.values()))
     remedy = ""
     if case.matters(found, 1.0, 0.1):
-        remedy = "--index-url of a nearer mirror; what is fetched stays in the cache"
         if slowest.silent > (longest.end - longest.begin) / 2:
             remedy = (
                 "--index-url of a server that answers sooner, or a faster proxy; what is fetched stays in the cache"
             )
+        elif case.snapshot.is_list or not any(wheel.phase is Phase.FAILED for wheel in given_up):
+            remedy = "--index-url of a nearer mirror; what is fetched stays in the cache"
     yield Cause("fetch", found, text, remedy, None, wheels_of(found))
 
 
