@@ -88,7 +88,10 @@ def load_pathlib() -> None:
 def load_argparse() -> None:
     """Load `argparse`, but not gettext, which looks for translations that nobody has made: a thirtieth as well."""
     untranslated = ModuleType("gettext")
-    vars(untranslated).update(gettext=str, ngettext=lambda one, several, number: one if number == 1 else several)
+    vars(untranslated).update(
+        gettext=lambda text: text,  # also None, which is a description that nobody has given
+        ngettext=lambda one, several, number: one if number == 1 else several,
+    )
     _load("argparse", untranslated)
 
 

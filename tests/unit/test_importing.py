@@ -135,6 +135,8 @@ def test_the_program_finds_its_modules_so() -> None:
 
 def test_the_parser_speaks_as_ever_without_gettext() -> None:
     speaks = (
+        "parser = argparse.ArgumentParser(prog='it', exit_on_error=False)\n"
+        "parser.add_subparsers(title='commands').add_parser('other')\nprint(parser.format_help())\n"
         "parser = argparse.ArgumentParser(prog='it', exit_on_error=False)\nparser.add_argument('word')\n"
         "print(parser.format_help())\n"
         "print(*(argparse.ngettext('one', 'several', number) for number in (1, 2)))\n"
