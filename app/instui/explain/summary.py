@@ -226,7 +226,8 @@ def _failures(snapshot: Snapshot) -> list[str]:
     end = snapshot.finished
     is_told = end is not None and any(wheel.error == end.error for wheel in full)  # as the error of the session
     alike = full if is_told else full[1:]
-    failed = [wheel for wheel in failed if wheel not in alike]
+    named = {wheel.key for wheel in alike}
+    failed = [wheel for wheel in failed if wheel.key not in named]
     listed_here = len(failed) if snapshot.is_list else FAILURES_LISTED
     lines = [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:listed_here]]
     if len(failed) > listed_here:
