@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from benchmarks.made_up_journal import whole
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import decoded
+from instui.monitor.session import SessionRecord
 from instui.tui import checkpoints
 from instui.tui.tape import Tape
 from instui.tui.transport import Transport
@@ -216,3 +218,22 @@ def test_there_are_never_more_copies_than_memory_allows(monkeypatch: pytest.Monk
     copies.prepare(100.0)
     assert not copies.due
     assert 8 <= len(copies) <= 17
+
+
+def test_a_copy_that_nobody_needs_any_more_is_gone_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: weakref.WeakSet[SessionRecord] = weakref.WeakSet()
+    copied = SessionRecord.copy
+
+    def copy(self: SessionRecord) -> SessionRecord:
+        made.add(other := copied(self))
+        return other
+
+    monkeypatch.setattr(SessionRecord, "copy", copy)
+    monkeypatch.setattr(checkpoints, "EVERY", 10)
+    monkeypatch.setattr(checkpoints, "MOST", 16)
+    tape = tape_of(whole(300))
+    copies = checkpoints.Checkpoints(tape)
+    copies.prepare(100.0)  # freezes what there is: from then on no garbage collection finds reference cycles
+    assert len(made) == len(copies) - 1  # the first one is none
+    del copies
+    assert not made

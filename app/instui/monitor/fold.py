@@ -287,7 +287,7 @@ class Fold:
     # -- a wheel, up to the stage
 
     def _prepare(self, t: float, event: _PreparationEvent) -> None:
-        record, wheel = self._record, self._record.wheels.change(event.wheel)
+        record, wheel = self._record, self._record.wheel(event.wheel)
         if event.wheel in record.cancelled:
             return  # of a worker that has not noticed yet
         match event:
@@ -400,7 +400,7 @@ class Fold:
     # -- a wheel, from its claims to the end
 
     def _commit(self, t: float, event: _CommitEvent) -> None:
-        record, wheel = self._record, self._record.wheels.change(event.wheel)
+        record, wheel = self._record, self._record.wheel(event.wheel)
         if event.wheel in record.cancelled:
             return
         match event:

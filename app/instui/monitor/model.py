@@ -134,7 +134,7 @@ class WheelState:
     """
 
     key: str
-    since: float  # when the phase began
+    since: float = 0.0  # when the phase began
     version: str = ""
     file: str = ""
     size: int = 0

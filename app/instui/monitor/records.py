@@ -156,10 +156,10 @@ class Table(Generic[Record]):
     def __contains__(self, key: str) -> bool:
         return self.index.get(key, self._length) < self._length
 
-    def copy(self, new: Callable[[str], Record]) -> "Table[Record]":
+    def copy(self) -> "Table[Record]":
         """A copy, which changes by itself from now on."""
         other = copy(self)
-        other._new, other._pages = new, self._pages.copy()
+        other._pages = self._pages.copy()
         self._own, other._own = set(), set()
         self._era, other._era = next(_eras), next(_eras)
         return other

@@ -58,7 +58,7 @@ class SessionRecord:
         self.finished: Finished | None = None
         self.over = False
         self.environment: EnvironmentLock | None = None
-        self.wheels = Table(self._new_wheel)
+        self.wheels = Table(WheelRecord)
         self.locks = Table(LockRecord)
         self.contended: list[str] = []  # paths, each once
         self.collisions: list[str] = []  # the same
@@ -90,15 +90,24 @@ class SessionRecord:
         self.unsettled = self.dropped = 0
         self.cached = self.reinstalled = self.replaced = self.removing = self.removed = self.removed_files = 0
 
-    def _new_wheel(self, key: str) -> WheelRecord:
-        return WheelRecord(key, self.t, measured=self.t, named=self.t)
+    def wheel(self, key: str) -> WheelRecord:
+        """The wheel of that name, to be changed; one that is not known yet begins now."""
+        known = len(self.wheels)
+        wheel = self.wheels.change(key)
+        if len(self.wheels) > known:
+            wheel.since = wheel.measured = wheel.named = self.t
+        return wheel
 
     def copy(self) -> "SessionRecord":
-        """A copy, which changes by itself from now on. It is meant for the same events: see `Table`."""
+        """A copy, which changes by itself from now on. It is meant for the same events: see `Table`.
+
+        There is no reference cycle in it, so it is gone with its last user: no garbage collection finds it after
+        `gc.freeze`.
+        """
         if self._looks is None:
             self._looks = {}
         other = copy(self)
-        other.wheels, other.locks = self.wheels.copy(other._new_wheel), self.locks.copy(LockRecord)
+        other.wheels, other.locks = self.wheels.copy(), self.locks.copy()
         other.periods = self.periods.copy()
         other._running, other.waiting = self._running.copy(), self.waiting.copy()
         other._busy = {**dict.fromkeys(RUNNING, other._running), Phase.WAIT: other.waiting}
@@ -473,4 +482,7 @@ class SessionRecord:
         stalled = {self.wheels.index[wheel.key]: wheel.stalled(t) for wheel in running if wheel and wheel.is_stalled(t)}
         if not stalled:
             return seen
-        return tuple(stalled.get(place, wheel) for place, wheel in enumerate(seen))
+        shown = list(seen)
+        for place, wheel in stalled.items():
+            shown[place] = wheel
+        return tuple(shown)
