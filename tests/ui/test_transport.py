@@ -102,6 +102,18 @@ def test_held_it_stands_still_and_goes_on_from_there() -> None:
     assert come(transport).t == pytest.approx(6.0)
 
 
+@pytest.mark.parametrize("holds", [True, False])
+def test_held_or_stepped_between_two_looks_it_shows_all_until_this_moment(holds: bool) -> None:
+    transport, clock, tape = playing("busy", speed=128.0)
+    come(transport)
+    clock.now += 0.09  # the screen looks every 0.1 s, in which 12.8 s go by
+    if holds:
+        transport.hold()
+        assert same(come(transport), folded(tape, tape.place(transport.t), transport.t))
+    transport.go(tape.after_next(transport.place) or 0)
+    assert come(transport).t > 11.52
+
+
 def test_after_the_end_it_plays_from_the_beginning() -> None:
     transport, clock, _ = playing("quiet")
     clock.now += 1000.0

@@ -76,8 +76,8 @@ class Transport:
     # -- where it should stand
 
     def hold(self) -> None:
-        """Stand still."""
-        self._anchor(self.t)
+        """Stand still, at the place of this moment."""
+        self._keep_up()
         self._held = True
 
     def play(self) -> None:
@@ -119,7 +119,9 @@ class Transport:
     @property
     def place(self) -> int:
         """The place at which it stands, or to which it is on its way."""
-        return self._place
+        if self._held or self.behind:
+            return self._place
+        return max(self._place, self._tape.place(self.t))
 
     def _go(self, place: int, t: float) -> None:
         self.moved = True
@@ -135,12 +137,14 @@ class Transport:
 
     # -- going there
 
+    def _keep_up(self) -> None:
+        """Go on to this moment, if it plays."""
+        t, self._place = self.t, self.place
+        self._anchor(t)
+
     def advance(self) -> None:
         """Go on to where it should stand, for at most BUDGET. Meanwhile its time stands still."""
-        t = self.t
-        if not self._held and not self.behind:
-            self._place = max(self._place, self._tape.place(t))
-        self._anchor(t)
+        self._keep_up()
         deadline = time.perf_counter() + BUDGET
         while self._fed < self._place:
             events = self._tape.events[self._fed : min(self._fed + AT_ONCE, self._place)]
