@@ -231,9 +231,25 @@ def test_a_copy_that_nobody_needs_any_more_is_gone_at_once(monkeypatch: pytest.M
     monkeypatch.setattr(SessionRecord, "copy", copy)
     monkeypatch.setattr(checkpoints, "EVERY", 10)
     monkeypatch.setattr(checkpoints, "MOST", 16)
+    monkeypatch.setattr(checkpoints, "FREEZE_AFTER", 1)
     tape = tape_of(whole(300))
     copies = checkpoints.Checkpoints(tape)
-    copies.prepare(100.0)  # freezes what there is: from then on no garbage collection finds reference cycles
+    copies.prepare(100.0)
+    assert copies._unfrozen == 0  # from then on no garbage collection would find reference cycles
     assert len(made) == len(copies) - 1  # the first one is none
     del copies
     assert not made
+
+
+def test_while_a_held_session_goes_on_garbage_is_seldom_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen: list[None] = []
+    monkeypatch.setattr("gc.freeze", lambda: frozen.append(None))
+    monkeypatch.setattr(checkpoints, "EVERY", 10)
+    tape = Tape()
+    copies = checkpoints.Checkpoints(tape)
+    for place, (t, event) in enumerate(whole(200), 1):
+        tape.add(t, event)
+        if place % 10 == 0:
+            copies.prepare(1.0)
+    assert len(copies) > 100
+    assert 1 <= len(frozen) <= len(tape) // 10 // checkpoints.FREEZE_AFTER

@@ -14,6 +14,7 @@ from .tape import Tape
 EVERY = 1000  # events between two copies: folded in about 5 ms
 MOST = 128  # copies: of a longer tape every other one is kept
 AT_ONCE = 50  # events between two looks at the clock
+FREEZE_AFTER = 20  # copies; garbage of this moment is kept, too, so not after each one of a session that goes on
 
 
 class Checkpoints:
@@ -26,6 +27,7 @@ class Checkpoints:
         self._folds = [Fold(estimates=True)]
         self._scout: Fold | None = None  # goes ahead of whoever looks at the tape, to make further copies
         self._scouted = 0  # where it is
+        self._unfrozen = 0  # the number of copies that garbage collections still visit
 
     def __len__(self) -> int:
         return len(self._places)
@@ -49,6 +51,7 @@ class Checkpoints:
             return
         self._places.append(place)
         self._folds.append(fold.copy())
+        self._unfrozen += 1
         if len(self._places) > MOST:
             self._every *= 2
             del self._places[1::2], self._folds[1::2]
@@ -66,6 +69,7 @@ class Checkpoints:
             self.pass_by(end, self._scout)
             if time.perf_counter() > deadline:
                 return
-        if self._scout is not None:
-            self._scout = None
+        self._scout = None
+        if self._unfrozen >= FREEZE_AFTER:
             gc.freeze()  # as in `watch.py`: a full garbage collection would visit all of the copies
+            self._unfrozen = 0
