@@ -1,13 +1,17 @@
 """Where in a session the display stands: playing, holding, stepping, seeking; the clock goes on by being told."""
 
+import gzip
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from instui.monitor.fold import Fold
+from instui.monitor.history import History
 from instui.monitor.landmarks import Landmarks
 from instui.monitor.model import Snapshot
+from instui.monitor.rates import Measured
 from instui.monitor.reader import decoded
 from instui.tui.rows.transport import Stand, bar, layout
 from instui.tui.tape import Tape
@@ -21,6 +25,7 @@ from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event
 from support.screens import RECORDINGS, Recorded
 
+INSTALL = Path(__file__).parents[1] / "support" / "installs" / "local.jsonl.gz"
 KEYS = [BY_ID[id] for id in ("step_previous", "step_next", "news_previous", "news_next", "slower", "faster", "live")]
 
 
@@ -318,6 +323,24 @@ def test_a_held_live_session_is_gone_through_while_it_goes_on_and_then_shown_as_
     go_on(watch, source, 18.0)
     assert watch.shown.t == pytest.approx(18.0)
     assert same(watch.shown, live("busy", 18.0)[0].shown)
+
+
+def test_a_display_that_is_held_tells_the_same_time_that_is_left(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.json")
+    for _ in range(3):
+        history.add(Measured(unpack=1.3, link=1.3, copy=1.3, plan=1.3, clean=1.3, replace=1.3))
+    source = Recorded(gzip.decompress(INSTALL.read_bytes()).decode().splitlines())
+    watch = Watch(source, source.clock, history=history)
+    told = 0
+    for tenths in range(5, 100, 5):
+        watch.to_present()
+        go_on(watch, source, tenths / 10)
+        left = watch.shown.left
+        watch.hold()
+        go_on(watch, source, tenths / 10)
+        assert watch.shown.left == left
+        told += left is not None
+    assert told
 
 
 def test_a_display_that_was_only_held_goes_back_to_the_present_and_one_that_went_back_plays() -> None:

@@ -8,6 +8,7 @@ import time
 from bisect import bisect_right
 
 from instui.monitor.fold import Fold
+from instui.monitor.rates import USUAL, Rates
 
 from .tape import Tape
 
@@ -18,13 +19,13 @@ FREEZE_AFTER = 20  # copies; garbage of this moment is kept, too, so not after e
 
 
 class Checkpoints:
-    """The fold of a tape at places in it; the first one is its beginning."""
+    """The fold of a tape at places in it; the first one is its beginning. `rates`: see `Fold`."""
 
-    def __init__(self, tape: Tape) -> None:
+    def __init__(self, tape: Tape, rates: Rates = USUAL) -> None:
         self._tape = tape
         self._every = EVERY
         self._places = [0]
-        self._folds = [Fold(estimates=True)]
+        self._folds = [Fold(estimates=True, rates=rates)]
         self._scout: Fold | None = None  # goes ahead of whoever looks at the tape, to make further copies
         self._scouted = 0  # where it is
         self._unfrozen = 0  # the number of copies that garbage collections still visit

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from instui.monitor.model import Snapshot
+from instui.monitor.rates import USUAL, Rates
 
 from .checkpoints import AT_ONCE, Checkpoints
 from .tape import Tape
@@ -18,9 +19,20 @@ SLOWEST, FASTEST = 0.125, 128.0
 
 
 class Transport:
-    """A way through a tape. `clock` is in seconds; `speed` is how many of the session go by in one of them."""
+    """A way through a tape. `clock` is in seconds; `speed` is how many of the session go by in one of them.
 
-    def __init__(self, tape: Tape, clock: Callable[[], float], *, speed: float = 1.0, held: bool = False) -> None:
+    `rates`: see `Fold`.
+    """
+
+    def __init__(
+        self,
+        tape: Tape,
+        clock: Callable[[], float],
+        *,
+        speed: float = 1.0,
+        held: bool = False,
+        rates: Rates = USUAL,
+    ) -> None:
         self.complete = False  # whether the tape has its end: no more events come
         self.moved = False  # whether anybody has gone to another place
         self._tape = tape
@@ -29,7 +41,7 @@ class Transport:
         self._held = held
         self._t, self._since = tape.begin, clock()  # it stood at that time of the session when the clock said that
         self._place = 0
-        self._checkpoints = Checkpoints(tape)
+        self._checkpoints = Checkpoints(tape, rates)
         self._fold = self._checkpoints.fold(0)
         self._fed = 0
         self._rewinds = False  # whether the fold went back, and has not come to the place yet

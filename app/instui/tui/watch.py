@@ -42,8 +42,9 @@ class Watch:
         self._source = source
         self._clock = clock
         self._history = history
-        rates = USUAL if history is None else history.rates()
-        self._present = Fold(estimates=True, rates=rates)  # of all that was read; of a recording, nobody asks for that
+        self._rates = USUAL if history is None else history.rates()
+        # of all that was read; of a recording, nobody asks for that
+        self._present = Fold(estimates=True, rates=self._rates)
         self._standstill = Standstill()
         self._lines: deque[str] = deque()
         self._fed = 0
@@ -137,7 +138,7 @@ class Watch:
     def hold(self) -> None:
         """Hold the display still."""
         if self.transport is None:
-            self.transport = Transport(self.tape, self._clock, held=True)
+            self.transport = Transport(self.tape, self._clock, held=True, rates=self._rates)
             self.transport.stay(self.latest.t)
         self.transport.hold()
 
@@ -145,7 +146,7 @@ class Watch:
         """Let the display go on; to the present, if nobody has left that. A session that is over is played again."""
         transport = self.transport
         if transport is None and self.over:
-            self.transport = Transport(self.tape, self._clock)
+            self.transport = Transport(self.tape, self._clock, rates=self._rates)
         elif transport is not None and (self.recorded or self.over or transport.moved):
             transport.play()
         else:
