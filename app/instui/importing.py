@@ -81,7 +81,10 @@ class _Late(ModuleType):
 
 
 def load_pathlib() -> None:
-    """Load `pathlib` without the paths of Windows and IPv6 addresses of URLs: a thirtieth of a small install."""
+    """Load `pathlib` without the paths of Windows and, before 3.13, IPv6 addresses of URLs.
+
+    That is a thirtieth of a small install.
+    """
     _load("pathlib", _Late("ntpath"), _Late("ipaddress"))
 
 

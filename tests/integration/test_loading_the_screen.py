@@ -13,6 +13,7 @@ from instui.tui import loading
 
 NEEDLESS = {
     *("ssl", "hashlib", "tempfile"),  # OpenSSL is as much as thirty modules of this package
+    *("http.client", "urllib.request", "urllib3"),  # they would stay without TLS
     *("platformdirs", "textual.widgets._directory_tree", "textual.widgets._tree"),
     *("instui.tui.views.home", "instui.tui.views.command_line", "instui.tui.host", "instui.monitor.sessions"),
 }

@@ -135,9 +135,9 @@ def test_the_program_finds_its_modules_so() -> None:
 
 def test_the_parser_speaks_as_ever_without_gettext() -> None:
     speaks = (
-        "parser = argparse.ArgumentParser(prog='it', exit_on_error=False)\n"
+        "parser = argparse.ArgumentParser(prog='it')\n"
         "parser.add_subparsers(title='commands').add_parser('other')\nprint(parser.format_help())\n"
-        "parser = argparse.ArgumentParser(prog='it', exit_on_error=False)\nparser.add_argument('word')\n"
+        "parser = argparse.ArgumentParser(prog='it')\nparser.add_argument('word')\n"
         "print(parser.format_help())\n"
         "print(*(argparse.ngettext('one', 'several', number) for number in (1, 2)))\n"
         "try:\n    parser.parse_args(['a', 'b'])\nexcept SystemExit:\n    pass\n"
@@ -162,7 +162,8 @@ def test_pathlib_works_as_ever_and_loads_the_rest_when_it_is_used() -> None:
         "assert not {'ntpath', 'ipaddress'} & {*sys.modules}\n"
         "from pathlib import Path, PureWindowsPath\nfrom urllib.parse import urlsplit\n"
         "assert urlsplit(Path('/a b').as_uri()).path == '/a%20b'\n"
-        "assert not {'ntpath', 'ipaddress'} & {*sys.modules}\n"
+        "assert 'ntpath' not in sys.modules\n"
+        "assert 'ipaddress' not in sys.modules or sys.version_info >= (3, 13)  # where pathlib needs no URLs\n"
         "assert str(PureWindowsPath('c:/a') / 'b') == 'c:\\\\a\\\\b'\n"
         "assert urlsplit('http://[::1]/a').hostname == '::1'\n"
         "try:\n    urlsplit('http://[a:b]/a')\nexcept ValueError:\n    print('refused')\n"
