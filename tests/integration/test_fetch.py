@@ -301,6 +301,37 @@ def test_progress_is_reported_once_for_each_look_at_it(
     assert fetch.log.reports[-1] == (len(BODY), len(BODY))
 
 
+def test_a_disk_that_takes_long_is_not_a_silent_server(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, over = threading.Event(), threading.Event()
+    looks, stalls = [], []
+    write = PartialFile.write
+
+    def slow(target: PartialFile, data: bytes) -> None:
+        begun.set()
+        assert over.wait(20)
+        write(target, data)
+
+    class Watched(Stream):
+        def next(self, timeout: float) -> Head | None:
+            looks.extend([timeout] if begun.is_set() else [])
+            if len(looks) == 5:
+                over.set()
+            return super().next(timeout)
+
+    def stalled(host: str, seconds: float) -> None:
+        stalls.extend([seconds] if begun.is_set() and not over.is_set() else [])
+
+    monkeypatch.setattr(PartialFile, "write", slow)
+    monkeypatch.setattr("instui_engine.fetch.download.Stream", Watched)
+    monkeypatch.setattr("instui_engine.fetch.download._STALL_SECONDS", 0.2)
+    monkeypatch.setattr(fetch.log, "stalled", stalled)
+    fetch(server.add(PATH, Page(BODY)))
+    assert over.is_set()
+    assert stalls == []
+
+
 def test_nothing_is_written_after_a_download_was_cancelled(
     server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -319,6 +319,8 @@ class _Run:
                 silence, due, done = 0.0, _STALL_SECONDS, self._target.done
                 self._progress.progress(done, self._size)
                 continue
+            if stream.is_passing:
+                continue  # a slow disk is not a silent server
             silence += _POLL_SECONDS
             if silence >= due:
                 self._progress.stalled(host_of(split(self._download.url)), due)

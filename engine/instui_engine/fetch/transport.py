@@ -217,6 +217,11 @@ class Stream:
         self._take = take
         self._awaited.set()
 
+    @property
+    def is_passing(self) -> bool:
+        """Whether something is being passed on: whoever waits then does not wait for the server."""
+        return self._passing.locked()
+
     def drop(self) -> None:
         """Pass nothing more on; the connection is closed as soon as its thread wakes up."""
         with self._passing:
