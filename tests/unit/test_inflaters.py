@@ -24,7 +24,7 @@ from support.zipbytes import Entry, assemble, deflated
 
 Outcome = tuple[str, dict[str, str]]
 PARSER = b"def parse(text):\n    return text.split()\n"
-LARGE = PARSER + os.urandom(900_000) * 2
+LARGE = os.urandom(900_000) * 2
 
 
 @pytest.fixture
@@ -44,17 +44,13 @@ def by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, Infla
         monkeypatch.setattr(inflaters, "isal", lambda: inflater)
         place = tmp_path / f"unpacked-{len(list(tmp_path.glob('unpacked-*')))}"
         place.mkdir()
-        advances = [(0, 0)]
-        whole: list[tuple[int, int]] = []
-        progress = Progress(
-            lambda files, size: whole.append((size, files)), lambda done, files: advances.append((done, files))
-        )
+        advances: list[tuple[int, int]] = []
+        progress = Progress(lambda files, size: None, lambda done, files: advances.append((done, files)))
         try:
             outcome = repr(unpack(Job(str(wheel), wheel.name, str(place), (), ""), progress, lambda: False))
         except InstuiError as error:
             return f"{type(error).__name__}: {error}", {}
         assert advances == sorted(advances)
-        assert advances[-1] <= whole[0]
         return outcome, tree(place / "files")
 
     return run
@@ -75,20 +71,19 @@ def test_each_wheel_of_the_corpus_has_one_outcome(
 
 
 class Odd:
-    """A stream of zlib's in which something is wrong, if it begins as PARSER."""
+    """A stream of zlib's in which something is wrong."""
 
     def __init__(self, wrong: str) -> None:
         self._wrong = wrong
-        self._is_wrong: bool | None = None  # not known before there is output
         self._stream = zlib.decompressobj(-15)
 
     @property
     def eof(self) -> bool:
-        return self._stream.eof and not (self._is_wrong and self._wrong == "no end")
+        return self._stream.eof and self._wrong != "no end"
 
     @property
     def unused_data(self) -> bytes:
-        return b"x" if self._is_wrong and self._wrong == "ends early" else self._stream.unused_data
+        return b"x" if self._wrong == "ends early" else self._stream.unused_data
 
     @property
     def unconsumed_tail(self) -> bytes:
@@ -96,22 +91,15 @@ class Odd:
 
     def decompress(self, data: memoryview | bytes, limit: int, /) -> bytes:
         found = self._stream.decompress(data, limit)
-        if self._is_wrong is None and found:
-            self._is_wrong = found.startswith(PARSER)
-        if not self._is_wrong or not found:
-            return found
-        match self._wrong:
-            case "error" if self._stream.eof:
-                raise ZeroDivisionError
-            case "too short":
-                return found[:-1]
-            case "too long":
-                return found + b"x"
-            case "other bytes":
-                return found.swapcase()
-            case "other bytes of the same CRC":
-                return of_same_crc(found)
-        return found
+        if self._wrong == "error" and len(found) > 100:
+            raise ZeroDivisionError
+        if self._wrong == "too short":
+            return found[:-1]
+        if self._wrong == "too long" and found:
+            return found + b"x"
+        if self._wrong == "other bytes":
+            return found.swapcase()
+        return of_same_crc(found) if self._wrong == "other bytes of the same CRC" and len(found) > 100 else found
 
 
 def of_same_crc(content: bytes) -> bytes:
@@ -133,8 +121,7 @@ def test_what_does_not_pass_is_read_by_zlib(
     fake = Inflater(lambda: Odd(wrong), ZeroDivisionError)
     if "CRC" not in wrong:
         with open_archive(wheel) as opened, pytest.raises(BadWheelError):
-            for member in opened.members:
-                list(opened.by(fake).chunks(member))
+            list(map(opened.by(fake).read, opened.members))
     assert by(wheel, fake) == by(wheel, None)
     assert (tmp_path / "unpacked-0/files/odd/parser.py").read_bytes() == content
 
@@ -147,7 +134,7 @@ def test_a_refusal_is_in_zlibs_words(by: Callable[[Path, Inflater | None], Outco
     next(entry for entry in entries if entry.content == PARSER).packed = bytes(packed)
     wheel = tmp_path / FILE
     wheel.write_bytes(assemble(entries))
-    for found in (inflaters.isal(), Inflater(lambda: Odd("error"), Exception), None):
+    for found in (inflaters.isal(), Inflater(lambda: Odd("error"), ZeroDivisionError), None):
         outcome, _ = by(wheel, found)
         assert "invalid block type" in outcome
 
