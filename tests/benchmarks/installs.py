@@ -4,24 +4,17 @@ from functools import partial
 
 from benchmarks.lab import Case, Lab, pip_installs, uv_installs
 from benchmarks.measure import SOME, Skip, Variant
-from benchmarks.programs import HAS_ISAL, WITHOUT_ISAL, Instui, uv_pip
+from benchmarks.programs import Instui, uv_pip
 from benchmarks.results import Findings
 
 _GIGABYTES = 0.65  # of one unpacked set
 
 
 def _case(
-    lab: Lab,
-    label: str,
-    rival: str,
-    budget: float,
-    aim: float | None,
-    *arguments: str,
-    cold: bool = False,
-    isal: bool = False,
+    lab: Lab, label: str, rival: str, budget: float, aim: float | None, *arguments: str, cold: bool = False
 ) -> Case:
     def run(instui: Instui, name: str) -> Variant:
-        return lab.installs(instui, name, *arguments, cold=cold, isal=isal)
+        return lab.installs(instui, name, *arguments, cold=cold)
 
     return Case(label, run, rival, budget, aim)
 
@@ -69,14 +62,11 @@ def p3(lab: Lab) -> Findings:
     """Empty caches, wheels local: unpack, check and install."""
     files, rounds = lab.material.wheels, lab.rounds(4)
     if lab.material.names:
-        lab.needs_room(4 * (rounds + 1) * _GIGABYTES)
+        lab.needs_room(3 * (rounds + 1) * _GIGABYTES)
     cases = [
         _case(lab, "cold", "uv cold", 0.8, None, "--no-fsync", "--no-deps", *files, cold=True),
         _case(lab, "cold, synced", "uv cold", 1.0, None, "--no-deps", *files, cold=True),
     ]
-    if HAS_ISAL and lab.other is None:  # revisions are built without extras
-        arguments = ("--no-fsync", "--no-deps", *files)
-        cases.append(_case(lab, "cold, with isal", "uv cold", 0.8, None, *arguments, cold=True, isal=True))
     return lab.race(cases, [uv_installs("uv cold", *files, cold=True)], rounds=rounds, warm_up=1)
 
 
@@ -92,12 +82,7 @@ def p3b(lab: Lab) -> Findings:
 
     def ours(arguments: list[str], instui: Instui, name: str) -> Variant:
         words = [*instui.module, "install", "--ui", "none", *arguments]
-        command = [*words, "--cache-dir"]
-        return Variant(
-            name,
-            lambda venv, fresh: [*command, fresh, "--python", venv, *names],
-            lambda fresh: {**variables(fresh), **WITHOUT_ISAL},
-        )
+        return Variant(name, lambda venv, fresh: [*words, "--cache-dir", fresh, "--python", venv, *names], variables)
 
     cases = [
         Case("from the index", partial(ours, ["--no-fsync"]), "uv from the index", 1.3, 1.0),

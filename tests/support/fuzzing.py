@@ -23,7 +23,6 @@ import struct
 import sys
 import tempfile
 import zipfile
-import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -31,16 +30,13 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from instui_engine.errors import BadWheelError, InstuiError
-from instui_engine.wheel import inflaters
-from instui_engine.wheel.archive import Archive, open_archive
+from instui_engine.errors import InstuiError
+from instui_engine.wheel.archive import open_archive
 from instui_engine.wheel.metadata import WheelMetadata, read_wheel_metadata
 from instui_engine.wheel.record import verify_wheel
 from support.corpus import CASES
 from support.corpus.model import FILE, INFO, Installed, contents
-from support.deflate import odd
 from support.wheelsmith import digest
-from support.zipbytes import Entry, assemble
 
 MEMORY = 1 << 30  # bytes of address space
 TIME = 20.0  # seconds for one case
@@ -153,57 +149,6 @@ def archive(dice: random.Random) -> None:
         for member in opened.members:
             assert b"".join(map(bytes, opened.chunks(member))) == members[member.path]
     assert members == _as_zipfile_reads(data)
-
-
-def inflate(dice: random.Random) -> None:
-    """A compressed stream that is told to have just the content that ISA-L, or zlib, finds in it."""
-    isal = inflaters.isal()
-    assert isal, "the extra `fast` is not installed"
-    stream = dice.choice((odd, _mutated_stream))(dice)
-    content = _content(stream, isal) or _content(stream, inflaters.ZLIB) or b""
-    entry = Entry(b"odd.txt", content[: dice.choice((len(content), 20))], packed=stream)
-    with Open(assemble([entry])) as path, open_archive(path) as opened:
-        usual, fast = (_as_read(opened.by(inflater)) for inflater in (inflaters.ZLIB, isal))
-    for expected, found in zip(usual, fast, strict=True):
-        if isinstance(found, bytes) and isinstance(expected, BadWheelError):
-            # the one difference, see `inflaters`
-            assert re.search(r"invalid (literal/lengths|distances|code lengths) set\)$", str(expected)), expected
-        elif isinstance(found, bytes):
-            assert found == expected
-    for refusal in usual:
-        if isinstance(refusal, BadWheelError):
-            raise refusal
-
-
-def _mutated_stream(dice: random.Random) -> bytes:
-    text = dice.choice(SEEDS)
-    data = dice.choice((text * dice.choice((1, 1, 30)), dice.randbytes(dice.choice((9, 200_000))), bytes(100_000)))
-    level, strategy = dice.choice((0, 1, 6, 9)), dice.choice((0, 1, 2, 3, 4))
-    compressor = zlib.compressobj(level, zlib.DEFLATED, -15, 9, strategy)
-    stream = compressor.compress(data) + compressor.flush()
-    if not dice.randrange(4):
-        return stream
-    head = stream[:100]  # where the codes are
-    return mutated(head, dice, text) + stream[100:] if dice.randrange(3) else mutated(stream, dice, text)
-
-
-def _content(stream: bytes, inflater: inflaters.Inflater) -> bytes | None:
-    try:
-        return inflater.start().decompress(stream, 1 << 20)
-    except inflater.error:
-        return None
-
-
-def _as_read(opened: Archive) -> list[bytes | BadWheelError]:
-    """The content of the only member at once and in pieces, or the refusals."""
-    (member,) = opened.members
-    found: list[bytes | BadWheelError] = []
-    for read in (opened.read, lambda member: b"".join(map(bytes, opened.chunks(member)))):
-        try:
-            found.append(read(member))
-        except BadWheelError as error:
-            found.append(error)
-    return found
 
 
 def unpack(dice: random.Random) -> None:
@@ -323,8 +268,7 @@ def _text(name: str, words: Sequence[str], dice: random.Random) -> bytes:
 
 TEXTS: dict[str, list[bytes]] = {}
 TARGETS: dict[str, Callable[[random.Random], None]] = {
-    "archive": archive, "inflate": inflate, "unpack": unpack, "metadata": metadata, "wheel": wheel, "points": points,
-    "record": record,
+    "archive": archive, "unpack": unpack, "metadata": metadata, "wheel": wheel, "points": points, "record": record,
 }  # fmt: skip
 
 

@@ -8,18 +8,16 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from instui_engine.errors import CACHE, BadWheelError, InstuiError, Interrupted, printable, reason, remedy
+from instui_engine.errors import CACHE, InstuiError, Interrupted, printable, reason, remedy
 from instui_engine.fs.files import set_mode, set_times
-from instui_engine.fs.rmtree import remove_tree
 from instui_engine.values import NamedTuple
-from instui_engine.wheel import inflaters
-from instui_engine.wheel.archive import DEFLATED, Archive, open_archive
-from instui_engine.wheel.extract import Extracted, extract
+from instui_engine.wheel.archive import open_archive
+from instui_engine.wheel.extract import extract
 from instui_engine.wheel.manifest import Manifest, build, dump
 from instui_engine.wheel.record import Row
 
 from .entry import UNSEALED
-from .examine import Examined, examine
+from .examine import examine
 
 
 class Job(NamedTuple):
@@ -60,6 +58,15 @@ def unpack(job: Job, progress: Progress, cancelled: Callable[[], bool]) -> Manif
 def _unpack(job: Job, progress: Progress, cancelled: Callable[[], bool]) -> Manifest:
     directory = Path(job.directory)
     files = directory / "files"
+    done = complete = 0
+
+    def advanced(size: int, number: int) -> None:
+        nonlocal done, complete
+        done, complete = done + size, complete + number
+        progress.advanced(done, complete)
+        if cancelled():
+            raise Interrupted("interrupted while unpacking")
+
     files.mkdir()
     now = int(time.time()) * 1_000_000_000
     sealed = now if set_times(files, now, now) else None
@@ -67,7 +74,8 @@ def _unpack(job: Job, progress: Progress, cancelled: Callable[[], bool]) -> Mani
     room = space.f_bavail * space.f_frsize
     with open_archive(Path(job.wheel), room, job.filename, str(directory.parent)) as archive:
         progress.started(len(archive.members), sum(member.size for member in archive.members))
-        (metadata, rows, flaws), extracted = _read(archive, job, files, _Advance(progress, cancelled), sealed)
+        metadata, rows, flaws = examine(archive, job.filename, job.allow_record)
+        extracted = extract(archive, files, rows, advanced, sealed)
     # read back, as the file system may round it
     seal = UNSEALED if sealed is None else (files / extracted[0].path).stat().st_mtime_ns
     shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
@@ -79,53 +87,6 @@ def _unpack(job: Job, progress: Progress, cancelled: Callable[[], bool]) -> Mani
     set_mode(files, 0o755)
     set_mode(directory, 0o755)
     return manifest
-
-
-class _Advance:
-    """The sum of what was written, which `progress` is told as long as it grows."""
-
-    def __init__(self, progress: Progress, cancelled: Callable[[], bool]) -> None:
-        self._progress = progress
-        self._cancelled = cancelled
-        self._bytes = self._files = self._told = 0
-
-    def add(self, size: int, files: int) -> None:
-        """So much was written. Raises Interrupted."""
-        self._bytes += size
-        self._files += files
-        if self._bytes >= self._told:
-            self._told = self._bytes
-            self._progress.advanced(self._bytes, self._files)
-        if self._cancelled():
-            raise Interrupted("interrupted while unpacking")
-
-    def begin_again(self) -> None:
-        """Nothing of it is left."""
-        self._bytes = self._files = 0
-
-
-def _read(
-    archive: Archive, job: Job, files: Path, advance: _Advance, sealed: int | None
-) -> tuple[Examined, list[Extracted]]:
-    """Check the archive and write its files, by the fastest inflater. What that refuses is begun again by zlib.
-
-    So which wheels are refused, and by which words, does not depend on what is installed. That costs a wheel that is
-    refused twice the time, and no other.
-    """
-
-    def read_by(inflater: inflaters.Inflater) -> tuple[Examined, list[Extracted]]:
-        read = archive.by(inflater)
-        examined = examine(read, job.filename, job.allow_record)
-        return examined, extract(read, files, examined.rows, advance.add, sealed)
-
-    if any(member.method == DEFLATED for member in archive.members) and (isal := inflaters.isal()):
-        try:
-            return read_by(isal)
-        except BadWheelError:
-            remove_tree(files)
-            files.mkdir()
-            advance.begin_again()
-    return read_by(inflaters.ZLIB)
 
 
 def _shebangs(files: Path, data_dir: str, paths: Iterable[str]) -> list[str]:

@@ -23,8 +23,6 @@ from instui_engine.errors import CACHE, ROOM, BadWheelError, printable, reason
 from instui_engine.fs.paths import add_directories
 from instui_engine.values import NamedTuple
 
-from .inflaters import ZLIB, Inflater, Stream
-
 STORED, DEFLATED = 0, 8
 
 # A single ratio would refuse real wheels: deflate reaches 1032:1 on a member of blanks. Whole archives stay below 9:1
@@ -87,15 +85,10 @@ class Member(NamedTuple):
 class Archive:
     """An open wheel whose structure is valid; its content is checked when it is read. Threads may share it."""
 
-    def __init__(self, name: str, view: memoryview, members: tuple[Member, ...], inflater: Inflater = ZLIB) -> None:
+    def __init__(self, name: str, view: memoryview, members: tuple[Member, ...]) -> None:
         self.name = name  # the file's, printable: every message begins with it
         self.members = members  # in the order of the central directory, without directory entries
         self._view = view
-        self._inflater = inflater
-
-    def by(self, inflater: Inflater) -> "Archive":
-        """The same archive, inflated by that."""
-        return Archive(self.name, self._view, self.members, inflater)
 
     def refuse(self, problem: str) -> NoReturn:
         """Raise BadWheelError about this archive."""
@@ -111,10 +104,10 @@ class Archive:
             else:
                 # Not zlib.decompress: it has no limit, and ignores what follows the end of the stream. One byte more
                 # than declared, so that zlib reads on to the end mark, and a longer stream shows.
-                stream = self._inflater.start()
+                stream = zlib.decompressobj(-15)
                 try:
                     data = stream.decompress(packed, member.size + 1)
-                except self._inflater.error as error:
+                except zlib.error as error:
                     self._refuse_stream(member, error)
                 self._check_end(member, stream, len(data))
         if zlib.crc32(data) != member.crc:
@@ -141,7 +134,7 @@ class Archive:
             self._refuse_crc(member)
 
     def _inflated(self, member: Member, packed: memoryview) -> Iterator[bytes]:
-        stream = self._inflater.start()
+        stream = zlib.decompressobj(-15)
         size = 0
         try:
             for start in range(0, len(packed), _FEED):
@@ -153,11 +146,11 @@ class Archive:
                     piece = stream.decompress(stream.unconsumed_tail, CHUNK)
                 if stream.eof and start + _FEED < len(packed):
                     self._refuse_stream(member, "it ends early")
-        except self._inflater.error as error:
+        except zlib.error as error:
             self._refuse_stream(member, error)
         self._check_end(member, stream, size)
 
-    def _check_end(self, member: Member, stream: Stream, size: int) -> None:
+    def _check_end(self, member: Member, stream: "zlib._Decompress", size: int) -> None:
         if size != member.size:
             self._refuse_size(member)
         if not stream.eof:
