@@ -101,6 +101,21 @@ def test_its_words_are_obeyed_and_others_refused(server: tuple[ControlServer, Co
     assert not Path(listening.path).exists()
 
 
+def test_a_session_may_be_over_before_its_thread_has_run(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late: list[Callable[[], None]] = []
+
+    class Late(threading.Thread):
+        def start(self) -> None:
+            late.append(self.run)
+
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    with monkeypatch.context() as patch:
+        patch.setattr(threading, "Thread", Late)
+        ControlServer(Control(), "20260101-000000-1-abcd").close()
+    (run,) = late
+    run()  # it returns, and prints no traceback
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 @pytest.mark.skipif(not hasattr(socket, "SO_PEERCRED"), reason="this system does not tell who connects")
 def test_another_user_who_gets_to_the_socket_is_not_obeyed(server: tuple[ControlServer, Control]) -> None:

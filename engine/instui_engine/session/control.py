@@ -196,6 +196,7 @@ class ControlServer:
             except OSError:
                 continue
             self.path = path
+            self._socket.settimeout(EVERY)  # here: before its thread runs, the session may be over, and this closed
             threading.Thread(target=self._serve, name="control", daemon=True).start()
             return
 
@@ -212,7 +213,6 @@ class ControlServer:
                 Path(self.path).parent.rmdir()
 
     def _serve(self) -> None:
-        self._socket.settimeout(EVERY)
         while True:
             self._meanwhile()
             try:
