@@ -142,13 +142,14 @@ def test_another_user_who_gets_to_the_socket_is_not_obeyed(server: tuple[Control
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be another user")
 def test_another_user_who_attaches_is_told_that_the_session_is_not_theirs(
-    server: tuple[ControlServer, Control],
+    server: tuple[ControlServer, Control], tmp_path: Path
 ) -> None:
     listening, control = server
+    program = tmp_path / "instui"  # run by a process of root
+    program.write_text("input()")
 
     def attach(uid: int) -> list[str]:
-        name = "instui"  # in the command line of a process of root
-        with subprocess.Popen([sys.executable, "-c", "input()", name], stdin=subprocess.PIPE) as theirs:
+        with subprocess.Popen([sys.executable, str(program)], stdin=subprocess.PIPE) as theirs:
             command = [sys.executable, "-c", _ATTACH, listening.path, str(uid), str(theirs.pid)]
             done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
             theirs.communicate(b"\n")
