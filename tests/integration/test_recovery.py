@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from conftest import Run
-from instui_engine.commit import commit, executor, group, transaction
+from instui_engine.commit import commit, executor, group, transaction, writeahead
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import RecoveryFinished, RecoveryStarted
 from support import trees
@@ -318,6 +318,28 @@ def test_a_record_that_could_not_be_removed_undoes_nothing_of_what_was_committed
     assert not tried[0].exists()
     assert (target.site / "shared.py").read_bytes() == b"of b 2.0\n"
     assert installed(target.site) == {"a": "2.0", "b": "2.0", "other": "1.0"}
+
+
+def test_a_step_that_a_power_cut_has_lost_before_a_later_one_is_not_passed_over(
+    venv: Callable[[], Venv], killed: Callable[..., int], tmp_path: Path
+) -> None:
+    """The very file that was replaced is there again, so it is nobody else's."""
+    first, second = (
+        build_wheel(tmp_path, "pkg", version, {name: version.encode() for name in ("one.py", "two.py")})
+        for version in ("1.0", "2.0")
+    )
+    target = venv()
+    target.put(first)
+    assert killed("pkg", 3, "install", "--no-deps", second, "--python", target.top) == -signal.SIGKILL
+    assert {(target.site / name).read_text() for name in ("one.py", "two.py")} == {"2.0"}
+    (record,) = (target.top / ".instui" / "records").iterdir()
+    (written,) = writeahead.written_in(record)
+    lost = next(step for step in written.transaction.steps if step.action == "replace")
+    (target.top / lost.saved).rename(target.top / lost.path)
+    target.put(build_wheel(tmp_path, "other", "1.0", {"other.py": b""}))
+    assert [one.outcome for one in target.lines.of(RecoveryFinished)] == ["undone"]
+    assert installed(target.site) == {"other": "1.0", "pkg": "1.0"}
+    assert trees.complete(target.site, "pkg-1.0")
 
 
 def test_an_undo_that_was_cut_off_is_finished_and_not_gone_on_from(
