@@ -147,9 +147,8 @@ class Settlement:
         """Whether all remaining steps can be taken as planned."""
         makes_room = set()  # paths where something is still to be retired before something else is placed there
         placed = {step.path: step.new for step in self._transaction.steps if step.action == "place"}
-        steps = self._transaction.steps
-        taken = max((number for number, step in enumerate(steps) if self._was_taken(step)), default=-1)
-        for number, step in enumerate(steps):
+        is_over = self._is_over()
+        for step in self._transaction.steps:
             found = state(self._tree, step)
             if step.action == "retire" and found == "before":
                 makes_room.add(step.path)
@@ -160,7 +159,7 @@ class Settlement:
             ):
                 continue
             done = step.action in ("place", "replace") and self._tree.fingerprint(step.staged) is None
-            done = done and not self._is_old(step, is_past=number < taken)
+            done = done and (is_over or not self._is_old(step))
             if step.action == "retire" or (done and self._tree.fingerprint(step.path) is not None):
                 self._left.append(step.path)  # theirs now
                 continue
@@ -168,22 +167,19 @@ class Settlement:
             return False
         return True
 
-    def _was_taken(self, step: Step) -> bool:
-        """Whether what a step has moved is where only the step moves it to. None of those that make directories."""
-        if step.action == "retire":
-            return self._tree.fingerprint(step.saved) is not None
-        return step.new is not None and self._tree.fingerprint(step.path) == step.new
+    def _is_over(self) -> bool:
+        """Whether its `.dist-info` is in place, so all that is left of it is a record that could not be removed.
 
-    def _is_old(self, step: Step, is_past: bool) -> bool:
-        """Whether the file that a step was to replace is still there, or is back: maybe as a copy, of another inode.
-
-        `is_past`: a later step was taken, so this one was. Then a file that is as long, and of the same second, is
-        that of a wheel which came after: only the same inode would still be the old one (a power cut can lose steps).
+        The session has gone on then: a file that it had replaced may be there again, since its wheel came later.
         """
+        info = self._transaction.info
+        placed = {step.new for step in self._transaction.steps if step.path == info and step.new is not None}
+        return self._tree.fingerprint(info) in placed
+
+    def _is_old(self, step: Step) -> bool:
+        """Whether the file that a step was to replace is still there, or is back: maybe as a copy, of another inode."""
         there = self._tree.fingerprint(step.path)
-        if there is None or step.old is None or there[1:] != step.old[1:]:
-            return False
-        return not is_past or there == step.old
+        return there is not None and step.old is not None and there[1:] == step.old[1:]
 
     # -- if another installer has installed the distribution since
 
