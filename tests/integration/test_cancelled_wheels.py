@@ -196,6 +196,34 @@ def test_the_one_that_is_unpacked_just_now_stops(tmp_path: Path, venv: Target, m
     assert target.install(*wheels(tmp_path)).exit_code == 0  # its lock in the cache was let go
 
 
+def test_the_one_that_is_staged_just_now_stops(tmp_path: Path, venv: Target, monkeypatch: Patch) -> None:
+    """After the file in hand, and slow motion waits for it no longer."""
+    target, control = venv(), Control()
+    begun: list[str] = []
+    seen: list[bool] = []
+    real = staging.Linker.__call__
+
+    def link(self: Any, source: str, target: str, sealed: int) -> None:
+        begun.append(source)
+        if "many" in source:
+            control.cancel_wheel("many")
+        real(self, source, target, sealed)
+
+    def step(self: Any, cancelled: Callable[[], bool], weight: float = 1.0) -> None:
+        if begun and "many" in begun[-1]:
+            seen.append(cancelled())
+
+    monkeypatch.setattr(staging.Linker, "__call__", link)
+    monkeypatch.setattr("instui_engine.session.slow_motion.SlowMotion.step", step)
+    many = build_wheel(tmp_path, "many", "1.0", {f"many/{n}.py": b"" for n in range(9)})
+    target.install(many, wheels(tmp_path)[3], control=control, link_mode="copy")
+    assert len([source for source in begun if "many" in source]) == 1
+    assert seen[-1]
+    assert [one.wheel for one in target.lines.of(CommitFinished)] == ["apart"]
+    assert [one.wheel for one in target.lines.of(WheelCancelled)] == ["many"]
+    assert target.stages() == []
+
+
 def test_one_that_waits_for_another_session_is_let_go(tmp_path: Path, venv: Target) -> None:
     target, control = venv(), Control()
     files = wheels(tmp_path)

@@ -11,7 +11,7 @@ import pytest
 from instui_engine import helper
 from instui_engine.journal.events import StageFinished, StageProgress, StageStarted
 from instui_engine.session.control import Control
-from instui_engine.stage import parts
+from instui_engine.stage import parts, together
 from instui_engine.stage.linking import Job, link_job, run_job
 from instui_engine.stage.queue import BEGUN, DONE, FAILED
 from instui_engine.stage.team import Team
@@ -88,6 +88,23 @@ def test_a_paused_helper_takes_no_job(source: Path, tmp_path: Path, three: Team)
     while three.helping:
         news += three.news(wait=True)
     assert sum(what == DONE for _, what, _ in news) == 10_000
+
+
+def test_a_helper_begins_no_job_that_was_dropped(source: Path, tmp_path: Path, three: Team) -> None:
+    three.share(jobs_for(source, tmp_path / "target", 10_000))
+    news = until(three.news)
+    three.pause(True)
+    for _ in range(20):  # what they have in hand is done
+        news += three.news(wait=True)
+    for number in range(0, 10_000, 2):
+        three.drop(number)
+    before = {number for number, what, _ in news if what == DONE}
+    assert len(before) < 10_000
+    three.pause(False)
+    while three.helping:
+        news += three.news(wait=True)
+    assert {number for number, what, _ in news if what == DONE} == before | set(range(1, 10_000, 2))
+    assert {number for number, _, _ in news} == before | set(range(1, 10_000, 2))
 
 
 def test_a_queue_may_be_longer_than_a_pipe(three: Team) -> None:
@@ -213,6 +230,28 @@ def test_damage_that_a_helper_finds_is_mended(target: Venv, wheels: list[Path], 
     second = Venv(venv().top, target.cache)
     second.put(*wheels, jobs=2)
     assert is_complete(second)
+
+
+def test_of_a_cancelled_wheel_no_further_part_is_begun(
+    target: Venv, wheels: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control = Control()
+    linked: list[str] = []
+    drops: list[int] = []
+
+    def link(job: Job) -> None:
+        linked.append(job[1][0][0])
+        if "/aa" in linked[-1]:
+            control.cancel_wheel("aa")
+        link_job(job)
+
+    monkeypatch.setattr(together, "link_job", link)
+    monkeypatch.setattr(Team, "drop", lambda self, number: drops.append(number))
+    target.install(*wheels, control=control)
+    assert trees.complete(target.site, "bb-1.0")
+    assert not list(target.site.glob("aa*"))
+    assert sum("/aa" in path for path in linked) == 1
+    assert len(drops) == sum("/bb" in path for path in linked) > 1  # the wheels are alike
 
 
 @pytest.mark.usefixtures("lazy")

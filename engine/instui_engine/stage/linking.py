@@ -146,8 +146,10 @@ def serve(requests: "BinaryIO", answers: "BinaryIO", numbers: int, jobs: int, *s
     queue = Queue(numbers, jobs)
     answer = answers.fileno()
     while (number := queue.take()) is not None:
+        job: Job | None = queue.read(number)
+        if job is None:
+            continue
         os.write(answer, message(number, BEGUN))
-        job: Job = queue.read(number)
         try:
             link_job(job)
         except (OSError, Changed):

@@ -14,7 +14,7 @@ from typing import Any
 
 from instui_engine.fs.memory import unnamed_file
 
-_PLACE = struct.Struct("=QQ")  # where a job begins in the file, and its length
+_PLACE = struct.Struct("=?QQ")  # whether a job was dropped, where it begins in the file, and its length
 _RUNNING, _PAUSED = b"r", b"p"  # the first byte of the file
 _NUMBER = 4  # bytes
 
@@ -49,8 +49,10 @@ class Queue:
         return int.from_bytes(number, "big") if number else None
 
     def read(self, number: int) -> Any:
-        """The job of that number."""
-        place, length = _PLACE.unpack(os.pread(self._jobs, _PLACE.size, 1 + number * _PLACE.size))
+        """The job of that number; None if it was dropped."""
+        dropped, place, length = _PLACE.unpack(os.pread(self._jobs, _PLACE.size, 1 + number * _PLACE.size))
+        if dropped:
+            return None
         return marshal.loads(os.pread(self._jobs, length, place))  # noqa: S302 - from the parent process
 
 
@@ -76,7 +78,7 @@ class FilledQueue:
         place = 1 + len(packed) * _PLACE.size
         places = []
         for data in packed:
-            places.append(_PLACE.pack(place, len(data)))
+            places.append(_PLACE.pack(False, place, len(data)))
             place += len(data)
         view = memoryview(b"".join([_RUNNING, *places, *packed]))
         while view:
@@ -106,6 +108,10 @@ class FilledQueue:
     def pause(self, paused: bool) -> None:
         """Let nobody take a job, or go on."""
         os.pwrite(self._jobs, _PAUSED if paused else _RUNNING, 0)
+
+    def drop(self, number: int) -> None:
+        """Let nobody do that job: whoever takes its number from now on finds none."""
+        os.pwrite(self._jobs, b"\1", 1 + number * _PLACE.size)
 
     def _end(self) -> None:
         if self._feed >= 0:

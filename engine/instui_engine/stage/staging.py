@@ -62,6 +62,10 @@ def stage_wheels(
             )
 
 
+class _CancelledError(Exception):
+    """The wheel in hand was cancelled: nothing more of it is needed."""
+
+
 def _resize(crew: Crew, number: int) -> str:
     return crew.fill() or f"{crew.wanted} stage at a time, as soon as the others are done with what they have in hand"
 
@@ -122,6 +126,8 @@ class _Staging:
             wheel.start(worker)
             self._link(wheel)
             wheel.finish(copied=self._linker.copies or wheel.sealed == UNSEALED)
+        except _CancelledError:
+            wheel.discard()
         except Changed as changed:
             wheel.discard()
             self._damaged.append((wheel.plan, changed.path))
@@ -129,7 +135,7 @@ class _Staging:
             raise wheel.cannot(error) from error
 
     def _link(self, wheel: StagedWheel) -> None:
-        context, entry, sealed = self._context, wheel.plan.entry, wheel.sealed
+        context, entry, sealed, name = self._context, wheel.plan.entry, wheel.sealed, wheel.plan.name
         rows = entry.manifest.all_files() if sealed == UNSEALED else {}
 
         def link(source: str, target: str) -> None:
@@ -141,6 +147,8 @@ class _Staging:
                     copy_hashed(source, target, rows[path])
             else:
                 self._linker(source, target, sealed)
-            context.slow_motion.step(context.stopping)
+            context.slow_motion.step(lambda: context.gives_up(name))
+            if name in context.control.wheels:
+                raise _CancelledError
 
         run_job(wheel.job, link, wheel.progress)

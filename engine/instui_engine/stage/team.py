@@ -74,6 +74,11 @@ class Team:
         if self._queue is not None:
             self._queue.pause(paused)
 
+    def drop(self, number: int) -> None:
+        """Let no helper begin that job."""
+        if self._queue is not None:
+            self._queue.drop(number)
+
     def news(self, *, wait: bool = False) -> list[tuple[int, int, int]]:
         """What helpers have said since the last call: the number of a job, BEGUN, DONE or FAILED, and the helper's."""
         news = []

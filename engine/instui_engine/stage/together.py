@@ -43,19 +43,22 @@ class Together:
         cut.sort(key=lambda pair: sum(part.cost for part in pair[1]), reverse=True)
         self._parts = _side_by_side(cut, team.members)
         self._unlinked = {wheel: len(parts) for wheel, parts in cut}  # the number of parts
+        self._dropped: frozenset[str] = frozenset()  # the cancelled wheels whose parts are not to be done
         self._to_do = sum(part.cost for _, part in self._parts)
         self._flush_at = [self._to_do * rest for rest in _FLUSHES] if self._to_do > _MUCH else []
 
     def run(self) -> list[StagedWheel]:
         """Stage the wheels; return those that could not be staged like that. Raises InstuiError.
 
-        Of those, a file cannot be linked or is damaged, or a helper died over it.
+        Of those, a file cannot be linked or is damaged, a helper died over it, or it was cancelled.
         """
         team = self._team
         team.share([part.job for _, part in self._parts])
         try:
             while self._listen() and (number := team.take()) is not None:
                 wheel, part = self._parts[number]
+                if wheel.plan.name in self._dropped:
+                    continue
                 wheel.start(_SELF)
                 if self._link(wheel, part):
                     self._linked(wheel, part)
@@ -78,7 +81,17 @@ class Together:
             self._team.pause(True)
             self._context.rest()
             self._team.pause(False)
+        if len(self._context.control.wheels) > len(self._dropped):
+            self._drop()
         return not self._context.stopping()
+
+    def _drop(self) -> None:
+        """Let nobody begin another part of a cancelled wheel."""
+        now = frozenset(self._context.control.wheels.names)
+        for number, (wheel, _) in enumerate(self._parts):
+            if wheel.plan.name in now - self._dropped:
+                self._team.drop(number)
+        self._dropped = now
 
     @staticmethod
     def _link(wheel: StagedWheel, part: Part) -> bool:
