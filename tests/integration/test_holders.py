@@ -128,7 +128,10 @@ def test_locks_and_doctor_name_a_foreign_holder_and_since_when_it_runs(
         table = ok(run_instui("locks", "--python", target.top))
         diagnosis = json.loads(run_instui("doctor", "--json", "--python", target.top).stdout)
     assert re.search(rf"pid {other.pid} \(.*, started \d+(\.\d+)? s ago", table), table
-    (held,) = next(finding["holders"] for finding in diagnosis["findings"] if finding["kind"] == "busy")
+    (busy,) = (finding for finding in diagnosis["findings"] if finding["kind"] == "busy")
+    assert busy["text"].startswith(f"at work here: pid {other.pid} (")
+    assert busy["text"].endswith("); what is in hand may look damaged until it is done")  # not "asleep": it is at work
+    (held,) = busy["holders"]
     assert held["pid"] == other.pid
     assert "import fcntl" in held["command"]
     assert held["state"]

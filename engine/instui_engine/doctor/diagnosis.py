@@ -355,7 +355,8 @@ def _busy(environment: Environment) -> Iterator[Finding]:
 
     holders = holders_of(environment.lock_path)
     if holders:
-        text = f"{describe(holders)} is at work here: what it has in hand may look damaged until it is done"
+        named = [one._replace(state="") if one.state == "asleep" else one for one in holders]  # who works sleeps, too
+        text = f"at work here: {describe(named)}; what is in hand may look damaged until it is done"
         yield Finding("busy", "", (), text, is_defect=False, holders=tuple(holders))
 
 
