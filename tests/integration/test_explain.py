@@ -94,7 +94,7 @@ def test_a_session_is_found_by_how_its_id_begins(recorded: Venv, run_instui: Run
 def test_where_nothing_is_recorded_that_is_said(venv: Callable[[], Venv], run_instui: Run) -> None:
     text = error_line(run_instui("explain", "--python", venv().top), 2)
     assert text.startswith("no session is recorded in ")
-    assert text.endswith("FILE keeps it; name another environment with --python")
+    assert text.endswith("with --journal FILE; name another environment with --python")
 
 
 def test_a_journal_and_stdin_are_explained_and_what_is_none_is_refused(tmp_path: Path, run_instui: Run) -> None:
