@@ -104,13 +104,13 @@ def test_a_dry_run_names_what_would_go_with_sizes_and_removes_nothing(
         "a 1.0",
         "made-1.0-py3-none-any.whl (as it was built)",
         "b 1.0",
-        "downloads",
+        "downloads (no wheel)",
         "a damaged wheel, abababababab",
     ]
     assert lines[0].lstrip().startswith("9.")
     assert lines[1].startswith("  2.1 kB")  # with its note
     assert summary.startswith("3 unused wheels and 1 build would be removed, 1")
-    assert lines[3:] == ["     5 B  downloads", "     4 B  a damaged wheel, abababababab"]
+    assert lines[3:] == ["     5 B  downloads (no wheel)", "     4 B  a damaged wheel, abababababab"]
     done = ok(run_instui(*words))
     assert summary.replace("would be removed", "removed") == done.strip()
     assert ok(run_instui(*words, "--dry-run")) == "0 unused wheels would be removed, 0 B freed; 1 wheel in use\n"

@@ -11,6 +11,8 @@ from instui_engine.journal.events import Holder
 from .output import print_error, print_lines
 from .parsed import cache_directory
 
+_NOTES = {"entry": "", "built": " (as it was built)", "rest": " (no wheel)"}  # the last is in no count of wheels
+
 
 def run(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code. Raises InstuiError."""
@@ -38,11 +40,7 @@ def _foretell(cache: Path) -> int:
     doomed, kept = foresee(cache)
     doomed.sort(key=lambda one: (-one.size, one.what))
     kinds = [one.kind for one in doomed]
-    lines = [
-        f"{size(one.size):>8}  {printable(one.what)}{' (as it was built)' if one.kind == 'built' else ''}"
-        for one in doomed
-        if one.size
-    ]
+    lines = [f"{size(one.size):>8}  {printable(one.what)}{_NOTES[one.kind]}" for one in doomed if one.size]
     unused = _wheels(kinds.count("entry"), kinds.count("built"))
     freed = size(sum(one.size for one in doomed))
     print_lines([*lines, f"{unused} would be removed, {freed} freed; {count(kept, 'wheel')} in use"])
