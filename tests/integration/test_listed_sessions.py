@@ -70,8 +70,10 @@ def test_running_sessions_of_all_environments_come_before_the_recordings_of_this
         assert listed(run_instui, here, session.process.pid)[0]["state"] == "paused"
         send(control(session), "resume")
         with session.stopped():
-            assert listed(run_instui, here, session.process.pid)[0]["state"] == "silent"
-            seen = next(one for one in listed(run_instui, there, session.process.pid) if one["state"] == "silent")
+            assert listed(run_instui, here, session.process.pid)[0]["state"] == "stopped"
+            text = run_instui("sessions", "--python", here.top).stdout
+            assert f"kill -CONT {session.process.pid} lets it go on" in text
+            seen = next(one for one in listed(run_instui, there, session.process.pid) if one["state"] == "stopped")
             assert (Path(seen["journal"]), seen["environment"]) == (journal, str(there.top))  # so it can be watched
         send(control(session), "cancel")
         assert session.finish()[0] == 130

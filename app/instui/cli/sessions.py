@@ -113,7 +113,9 @@ def _what(one: KnownSession, here: str) -> str:
     where = f" in {printable(one.environment)}" if one.environment and one.environment != here else ""
     doing = ", ".join([*filter(None, [one.doing]), *(f"{many} wait for {_short(path)}" for path, many in one.waits)])
     after = f": {printable(one.error)}" if one.error else f" ({doing})" if doing else ""
-    return f"{command}{where}{after}" if command else "does not say what it does"
+    if command:
+        return f"{command}{where}{after}"
+    return f"kill -CONT {one.pid} lets it go on" if one.state == "stopped" else "does not say what it does"
 
 
 def _short(path: str) -> str:

@@ -27,13 +27,14 @@ State = Literal[
     "paused",
     "waiting for .lock",
     "cancelling",
-    "silent",  # it lives but does not answer: stopped, or very busy
+    "stopped",  # its process is: SIGSTOP, ctrl+z
+    "silent",  # it lives but does not answer: very busy, or of a process that is not seen
     "done",
     "failed",
     "cancelled",
     "killed",
 ]
-LIVE: frozenset[State] = frozenset({"running", "paused", "waiting for .lock", "cancelling", "silent"})
+LIVE: frozenset[State] = frozenset({"running", "paused", "waiting for .lock", "cancelling", "stopped", "silent"})
 RECORDED = 20  # recordings that a list shows
 _PATIENCE = 0.7  # seconds for an answer
 _AT_ONCE = 16  # sessions that are asked at the same time
@@ -93,7 +94,7 @@ def _asked(socket: Listening, now: float) -> KnownSession | None:
         answer = ask(socket.path, "state", _PATIENCE)
     except InstuiError:
         pid = listener(socket.path)
-        return _silent(socket, pid, "silent") if pid else None
+        return _silent(socket, pid, _why_silent(pid)) if pid else None
     try:
         said = json.loads(answer)
         return _from_state(socket, said, now)
@@ -128,6 +129,12 @@ def _state(said: dict[str, Any], waits: Sequence[tuple[str, int]]) -> State:
     if said["paused"]:
         return "paused"
     return "waiting for .lock" if any(path == ".lock" for path, _ in waits) else "running"
+
+
+def _why_silent(pid: int) -> State:
+    from instui_engine.locks.proc_locks import life_of
+
+    return "stopped" if life_of(pid).state == "stopped" else "silent"
 
 
 def _silent(socket: Listening, pid: int, state: State) -> KnownSession:
