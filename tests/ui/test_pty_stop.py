@@ -38,7 +38,7 @@ def test_ctrl_c_asks_and_staying_goes_on(install: Begin, wheels: list[Path]) -> 
     terminal = one.terminal
     one.wait_for(StageStarted)
     one.ask()
-    assert terminal.shows("stay and watch", "cancel between two commits", "leave it running")
+    assert terminal.shows("stay and watch", "cancel; what is installed by then, if anything, stays", "leave it running")
     terminal.press("enter")  # the harmless answer is marked
     terminal.hides(QUESTION)
     one.ask()

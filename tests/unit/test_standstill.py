@@ -195,7 +195,9 @@ def test_plain_lines_say_it_when_the_session_goes_on() -> None:
     fold.feed(0.0, START)
     event = SessionHalted(12.3)
     said = Messages(fold).lines_for(13.0, event)
-    assert said == ["the session goes on; it stood still for 12.3 s, as it was stopped, or all of the machine was"]
+    assert said == [
+        "the session goes on; it stood still for 12.3 s, because its process, or the whole machine, was stopped"
+    ]
     assert Messages(fold, live=True).lines_for(13.0, event) == said
     assert Messages(fold, quiet=True).lines_for(13.0, event) == []
 

@@ -96,7 +96,8 @@ def standstills(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
         text = f"the session stands still, for {seconds(total(found))} so far: its process is stopped"
         yield Cause("halt", found, text, f"`kill -CONT {pid}` lets it go on")
     elif found:
-        text = f"the session stood still for {seconds(total(found))}: its process was stopped, or all of the machine"
+        why = "because its process, or the whole machine, was stopped"
+        text = f"the session stood still for {seconds(total(found))}, {why}"
         yield Cause("halt", found, text, "one that is stopped goes on with `fg` in its shell, or `kill -CONT PID`")
     slept = [halt for halt in case.snapshot.halts if halt.slept]
     if slept:

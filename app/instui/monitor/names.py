@@ -59,7 +59,11 @@ def on_disk(what: str) -> str:
 def standstill(event: "SessionHalted") -> str:
     """That a session stood still, and why."""
     stood, slept = seconds(max(event.seconds, 0.0)), seconds(max(event.slept, 0.0))
-    said = [f"it stood still for {stood}, as it was stopped, or all of the machine was"] if event.seconds > 0 else []
+    said = (
+        [f"it stood still for {stood}, because its process, or the whole machine, was stopped"]
+        if event.seconds > 0
+        else []
+    )
     return "; ".join([*said, *([f"the machine slept for {slept}"] if event.slept > 0 else [])])
 
 

@@ -1,4 +1,4 @@
-"""Files that a key writes into the present directory, never over one that is there."""
+"""Files that a key writes into the current directory, never over one that is there."""
 
 import re
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ def save(stem: str, suffix: str, lines: Iterable[str]) -> str:
             continue
         except OSError as error:
             return f"cannot write {name}: {error.strerror}"
-        return f"saved {name} in the present directory"
+        return f"saved {name} in the current directory"
     raise AssertionError("there is always a next number")
 
 

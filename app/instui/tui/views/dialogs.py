@@ -28,7 +28,7 @@ class Choice(NamedTuple):
 
 CHOICES = (
     Choice(STAY, "s", "stay and watch"),
-    Choice(CANCEL, "c", "cancel between two commits; what is committed stays"),
+    Choice(CANCEL, "c", "cancel; what is installed by then, if anything, stays"),
     Choice(LEAVE, "l", "leave it running in the background"),
 )
 
