@@ -24,7 +24,8 @@ from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import CommitStarted, EnvironmentWaiting, Event, SessionPaused, SessionStarted
 from instui_engine.session.control import listening, send
-from support.environments import Session, Venv
+from support.cli import error_line
+from support.environments import Session, Venv, until
 from support.wheelsmith import build_wheel
 
 KEYS = ["id", "pid", "state", "environment", "command", "started", "wall", "error", "journal", "wheels"]
@@ -80,6 +81,25 @@ def test_running_sessions_of_all_environments_come_before_the_recordings_of_this
         assert [one["state"] for one in listed(run_instui, there)] == ["cancelled", "done"]
     finally:
         session.process.kill()
+
+
+def test_where_there_is_no_environment_a_running_session_is_found_by_its_id(
+    tmp_path: Path, venv: Callable[[], Venv], start_instui: Start, run_instui: Run
+) -> None:
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    target = venv()
+    session = start_instui(
+        target, "--slow", 20, build_wheel(tmp_path, "one", "1.0", {f"{n}.py": b"" for n in range(40)})
+    )
+    (started,) = until(lambda: session.lines.of(SessionStarted))
+    done = run_instui("explain", started.session, cwd=nowhere)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert started.session in done.stdout
+    unknown = error_line(run_instui("explain", "1999", cwd=nowhere), 1)
+    assert unknown.startswith("no running session is called 1999, and recorded ones are looked for in one environment")
+    assert unknown.endswith("; name it with --python")
+    session.process.kill()
 
 
 def test_a_killed_session_is_a_recording_and_one_that_waits_for_the_environment_says_so(

@@ -11,10 +11,10 @@ from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.newest import in_order, newest
 from instui.monitor.recording import MOST, lines_of, open_recording
-from instui.monitor.sessions import KnownSession, journal_directories
+from instui.monitor.sessions import KnownSession, journal_directories, running
 from instui.monitor.standstill import Standstill
 from instui.monitor.units import count, number
-from instui_engine.errors import UsageError, printable, reason
+from instui_engine.errors import TargetError, UsageError, printable, reason
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import SCHEMA, Event
 
@@ -26,6 +26,7 @@ def find(parsed: argparse.Namespace) -> Path | None:
 
     Without a name it is the newest session that did something; stderr says so if another one came after it. Where the
     environment has recorded none, it is the file of INSTUI_JOURNAL: a first session that failed leaves only that.
+    Where there is no environment, a name may be that of a session that runs in another one.
     """
     name: str = parsed.session
     if name == "-":
@@ -36,7 +37,12 @@ def find(parsed: argparse.Namespace) -> Path | None:
         return Path(name)
     from .parsed import environment_from
 
-    environment = environment_from(parsed, writable=False, any_python=True)
+    try:
+        environment = environment_from(parsed, writable=False, any_python=True)
+    except TargetError as error:
+        if not name or parsed.python or parsed.target or parsed.prefix:
+            raise
+        return _running(name, error)
     paths = [path for directory in journal_directories(environment) for path in directory.glob("*.jsonl")]
     found = {path.stem: path for path in in_order(path for path in paths if path.is_file())}
     where, shown = printable(str(environment.top)), printable(name)
@@ -55,6 +61,19 @@ def find(parsed: argparse.Namespace) -> Path | None:
     if name not in found and len(matching) > 1:
         raise UsageError(f"{count(len(matching), 'session')} of {where} begin with {shown}; give more of the id")
     return found[name if name in found else matching[-1]]
+
+
+def _running(name: str, error: TargetError) -> Path:
+    """The journal of the session of that name that runs in any environment, where there is no environment here."""
+    found = [one for one in running() if one.session.startswith(name) and one.journal]
+    if len(found) > 1:
+        raise UsageError(f"{len(found)} running sessions begin with {printable(name)}; give more of the id") from error
+    if found:
+        return Path(found[0].journal)
+    raise TargetError(
+        f"no running session is called {printable(name)}, and recorded ones are looked for in one environment, but "
+        "there is none here; name it with --python"
+    ) from error
 
 
 def _newest(journals: Collection[Path]) -> Path:
