@@ -156,6 +156,39 @@ def test_a_claim_of_another_session_is_named_with_its_wheel() -> None:
     assert predicted(explanation)["no lock held by others"] == pytest.approx(0.75)
 
 
+def test_claims_of_several_wheels_of_another_session_are_not_all_said_to_be_of_one() -> None:
+    steps: list[tuple[float, Event]] = [*added("a", "b"), (0.0, events.SpanStarted("commit"))]
+    for wheel, begin in (("a", 0.0), ("b", 3.0)):
+        other = Holder(f"other-{wheel}", "t", 77, "instui install x")
+        steps += [
+            (begin, events.LockRequested(wheel)),
+            (begin, events.LockWaiting(wheel, f"lib/{wheel}", "X", [other])),
+            (begin + 3.0, events.LockGranted(wheel, 3.0)),
+            (begin + 3.0, events.CommitFinished(wheel, 1)),
+        ]
+    end = (6.0, events.SpanFinished("commit", 6.0, 0.0, -1.0))
+    finding = the("claim", explain(snapshot_of(*steps, end, ended(6.0))))
+    assert finding.text.endswith("waited for lib/a and 1 more path, held by pid 77 `instui install x`")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 121])
+def test_the_lines_of_an_explanation_are_as_wide_as_the_terminal_at_most(width: int) -> None:
+    holder = Holder("", "", 77, "cp", "asleep", 998.0)
+    snapshot = snapshot_of(
+        *added("a", "b"),
+        (0.0, events.SpanStarted("commit")),
+        (0.0, events.LockWaiting("a", "lib/x", "X", [holder])),
+        (3.0, events.LockGranted("a", 3.0)),
+        (3.1, events.CommitFinished("a", 1)),
+        (3.1, events.SpanFinished("commit", 3.1, 0.0, -1.0)),
+        (3.1, events.SessionFinished(1, "a failed, and " + "so on " * 30, 0, 3.1)),
+    )
+    lines = report(explain(snapshot), snapshot, [], 2000.0, width)
+    assert max(map(len, lines)) <= width
+    assert {len(line) for line in lines if line.endswith("on the critical path")} <= {width}
+    assert any(line.endswith("on the critical path") for line in lines) == (width >= 80)
+
+
 def test_a_wait_beside_other_work_is_told_without_seconds() -> None:
     other = Holder("", "", 77, "cp -r")
     explanation = explain(

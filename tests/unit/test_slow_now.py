@@ -39,6 +39,36 @@ def test_wheels_behind_one_of_ours_are_counted_and_one_of_another_process_comes_
     assert said(2.0, *CROWD, other) == "a stands 2 s at lib/y, held by pid 77 `cp`"
 
 
+def test_waits_for_several_wheels_of_a_process_are_told_by_what_is_true_of_all() -> None:
+    pair = [Holder(wheel, "t", 77, "instui install x", "asleep") for wheel in ("a", "b")]
+    waits = [(t, events.LockWaiting(one.wheel, one.wheel, "X", [one])) for t, one in enumerate(pair)]
+    command = "pid 77 `instui install x` (asleep)"
+    assert said(5.0, *added("a", "b"), waits[0]) == f"a stands 5 s at a, held by a of {command}"
+    assert said(5.0, *added("a", "b"), *waits) == f"2 wheels stand 5 s behind {command}, the first at a"
+    here = [(t, event._replace(path="bin/x")) for t, event in waits]
+    assert said(5.0, *added("a", "b"), *here) == f"2 wheels stand 5 s behind {command}, the first at bin/x"
+
+
+def test_a_wait_behind_a_new_holder_counts_from_when_that_was_in_the_way() -> None:
+    others = [Holder(wheel, "t", 77, "cp") for wheel in ("x", "y")]
+    waits = [(2.0 * t, events.LockWaiting("a", "lib/y", "X", [one])) for t, one in enumerate(others)]
+    assert said(5.0, *added("a"), *waits) == "a stands 3 s at lib/y, held by y of pid 77 `cp`"
+
+
+def test_a_wait_behind_a_wheel_counts_from_when_that_got_its_lock() -> None:
+    claims = [(0.0, events.PlanWheel(wheel, n, 1, 1, ["lib/x"], [], "")) for n, wheel in enumerate("abc")]
+    turns: list[tuple[float, Event]] = [
+        *((0.0, events.LockRequested(wheel)) for wheel in "abc"),
+        (0.0, events.LockGranted("a", 0.0)),
+        (0.0, events.LockWaiting("c", "lib/x", "X", [Holder("a", "s", 42)])),
+        (4.0, events.LockReleased("a", 4.0)),
+        (4.0, events.LockGranted("b", 4.0)),
+        (4.0, events.CommitStarted("b", 9)),
+    ]
+    assert said(4.9, *added(*"abc"), *claims, *turns) == ""
+    assert said(6.0, *added(*"abc"), *claims, *turns) == "c stands 2 s behind b, which commits 9 renames"
+
+
 @pytest.mark.parametrize(
     ("happened", "at", "text"),
     [

@@ -193,6 +193,12 @@ def who_is(holder: Holder | None, snapshot: Snapshot) -> str:
     return f"{wheel}{name}{f' `{command}`' if command else ''}{remark}"
 
 
+def common(holders: Iterable[Holder]) -> Holder:
+    """What is true of a process that is in the way of several: of its wheels it is named only if it is the same one."""
+    first, *others = holders
+    return first if all(one.wheel == first.wheel for one in others) else first._replace(wheel="")
+
+
 def union(periods: Iterable[tuple[float, float]]) -> float:
     """The seconds that at least one of the periods covers."""
     covered, until = 0.0, float("-inf")

@@ -6,14 +6,14 @@ Only the present is looked at, so this costs little even with thousands of wheel
 from collections.abc import Iterator
 
 from instui.monitor.joined import member
-from instui.monitor.model import Phase, Snapshot, WheelState
+from instui.monitor.model import Phase, Snapshot, WaitFor
 from instui.monitor.names import is_own, path_name, wait_target
 from instui.monitor.units import age, count, cut_end, number, size
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 from instui_engine.values import NamedTuple
 
-from .findings import who_is
+from .findings import common, who_is
 
 _WAITS = 1.0  # seconds of a wait that are worth a line
 _WORKS = 5.0  # seconds of work on one thing
@@ -72,10 +72,18 @@ def _other_processes(snapshot: Snapshot) -> Iterator[SlowNow]:
             yield SlowNow(f"wait-{wait.what}", wait.begin, text, (wait.wheel,) if wait.wheel else (), holder)
 
 
+class _Behind(NamedTuple):
+    """A wheel that waits behind `holder`, for this path, since `since`: before that it waited for others."""
+
+    wheel: str
+    path: str
+    holder: Holder
+    since: float
+
+
 def _claims(snapshot: Snapshot) -> Iterator[SlowNow]:
     """The holder behind which most wheels stand; one of another process first, as it is no work of ours."""
-    behind: dict[tuple[bool, str, int], list[WheelState]] = {}
-    holders: dict[tuple[bool, str, int], Holder] = {}
+    behind: dict[tuple[bool, str, int], list[_Behind]] = {}
     for key in snapshot.waiting:
         wheel = snapshot.wheel(key)
         if wheel is None or wheel.waits_for is None:
@@ -83,28 +91,36 @@ def _claims(snapshot: Snapshot) -> Iterator[SlowNow]:
         for holder in snapshot.blocking(wheel.waits_for)[:1]:
             own = is_own(holder, snapshot.session)
             group = (own, holder.wheel if own else "", 0 if own else holder.pid)
-            behind.setdefault(group, []).append(wheel)
-            holders[group] = holder
+            since = _since(snapshot, wheel.waits_for)
+            behind.setdefault(group, []).append(_Behind(key, wheel.waits_for.path, holder, since))
     for group in sorted(behind, key=lambda group: (group[0], -len(behind[group]))):
-        waiting = behind[group]
-        since = min(wheel.since for wheel in waiting)
-        if snapshot.t - since >= _WAITS:
-            yield _behind(snapshot, holders[group], waiting, since)
+        waiting = sorted(behind[group], key=lambda one: one.since)
+        if snapshot.t - waiting[0].since >= _WAITS:
+            yield _behind(snapshot, waiting)
 
 
-def _behind(snapshot: Snapshot, holder: Holder, waiting: list[WheelState], since: float) -> SlowNow:
-    own = is_own(holder, snapshot.session)
-    subject = count(len(waiting), "wheel") if len(waiting) > 1 else printable(waiting[0].key)
-    stand = "stand" if len(waiting) > 1 else "stands"
-    wheels = tuple(wheel.key for wheel in waiting)
-    if not own:
-        path = path_name(waiting[0].waits_for.path, snapshot.session) if waiting[0].waits_for else ""
-        text = f"{subject} {stand} {age(snapshot.t - since)} at {path}, held by {who_is(holder, snapshot)}"
-        return SlowNow("claim", since, text, wheels, holder)
-    state = snapshot.wheel(holder.wheel)
+def _since(snapshot: Snapshot, wait: WaitFor) -> float:
+    """Since when a wait is for the first of those whom `Snapshot.blocking` names."""
+    lock = snapshot.lock(wait.path)
+    return max(wait.behind, lock.holders[0].since) if lock is not None and lock.holders else wait.behind
+
+
+def _behind(snapshot: Snapshot, waiting: list[_Behind]) -> SlowNow:
+    """Those that wait behind one wheel of ours, or one process; the first of them has done so for longest."""
+    first, wheels = waiting[0], tuple(one.wheel for one in waiting)
+    subject = count(len(waiting), "wheel") if len(waiting) > 1 else printable(first.wheel)
+    stood = f"{subject} {'stand' if len(waiting) > 1 else 'stands'} {age(snapshot.t - first.since)}"
+    if not is_own(first.holder, snapshot.session):
+        holder, path = common(one.holder for one in waiting), path_name(first.path, snapshot.session)
+        if holder == first.holder and all(one.path == first.path for one in waiting):
+            text = f"{stood} at {path}, held by {who_is(holder, snapshot)}"
+        else:  # neither a path nor a wheel of that process is true of all
+            text = f"{stood} behind {who_is(holder, snapshot)}, the first at {path}"
+        return SlowNow("claim", first.since, text, wheels, holder)
+    state = snapshot.wheel(first.holder.wheel)
     renames = f", which commits {count(state.total, 'rename')}" if state is not None and state.total else ""
-    text = f"{subject} {stand} {age(snapshot.t - since)} behind {printable(holder.wheel)}{renames}"
-    return SlowNow("turns", since, text, (holder.wheel, *wheels), holder)
+    text = f"{stood} behind {printable(first.holder.wheel)}{renames}"
+    return SlowNow("turns", first.since, text, (first.holder.wheel, *wheels), first.holder)
 
 
 def _syncing(snapshot: Snapshot) -> Iterator[SlowNow]:

@@ -9,7 +9,7 @@ from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
 
 from .attribution import Piece
-from .findings import Case, Cause, of, total, wheels_of, who
+from .findings import Case, Cause, common, of, total, wheels_of, who
 
 _TURNS = 0.1  # seconds that wheels stand behind another one that are worth a finding
 _WHATS: Mapping[str, tuple[str, str]] = {
@@ -154,7 +154,7 @@ def _by_holder(waits: Sequence[Piece]) -> Iterator[tuple[Holder | None, list[Pie
     for group in groups.values():
         holders = [piece.holders[0] for piece in group if piece.holders]
         stopped = [holder for holder in holders if holder.state == "stopped"]
-        yield next(iter(stopped or holders), None), group
+        yield common([*stopped, *holders]) if holders else None, group
 
 
 def _in_the_way(holder: Holder | None, case: Case, waits: Sequence[Piece]) -> str:

@@ -10,7 +10,7 @@ from instui.monitor.names import short_command
 from instui.monitor.units import age, cells, cut_end, seconds
 from instui_engine.errors import printable
 
-_HANG = 19  # columns before the text of a finding
+_HANG = 20  # columns before the text of a finding
 _LEAST = 30  # columns for the text
 _PATH = "on the critical path"
 _COMMAND_CELLS = 60
@@ -24,7 +24,7 @@ def report(
     return [
         *wrapped(headline(explanation, over=snapshot.over), width),
         *wrapped(_what(snapshot, now), width),
-        *(f"the session {line}" for line in _ending(snapshot)),
+        *(row for ending in _ending(snapshot) for row in wrapped(f"the session {ending}", width)),
         "",
         *_findings(explanation, width),
         *_predictions(explanation, width),

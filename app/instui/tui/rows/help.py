@@ -108,8 +108,13 @@ def _wrapped(whole: Line, width: int) -> Iterator[Line]:
         for word in piece.text.split():
             size = units.cells(word) + 1
             if size > left + 1 and len(row) > 1:
-                yield row
+                yield _ended(row)
                 row, left = [Piece(" " * indent)], width - indent
             row.append(Piece(f"{word} ", piece.style))
             left -= size
-    yield row
+    yield _ended(row)
+
+
+def _ended(row: Line) -> Line:
+    """A row without the space after its last word, which is no reason to cut that."""
+    return (*row[:-1], row[-1]._replace(text=row[-1].text.rstrip()))
