@@ -6,11 +6,14 @@ from collections.abc import Callable
 import pytest
 
 from instui.monitor.model import Snapshot
+from instui.monitor.spans import Halt
 from instui.tui.app import InstuiApp
 from instui.tui.finding import TopFinding
 from instui.tui.rows.explain import top_line
-from instui.tui.text.glyphs import Glyphs
-from instui.tui.text.pieces import Line, line
+from instui.tui.text.glyphs import UNICODE, Glyphs
+from instui.tui.text.pieces import Line, line, plain
+from instui_engine.journal import events
+from support.made_up import snapshot_of
 from support.screens import Recorded, go_to, press, settle, shown, text_of
 
 FOUND = "everything waits for one wheel"
@@ -45,6 +48,16 @@ def test_the_finding_stands_between_the_tabs_and_the_rows(size: tuple[int, int])
             assert FOUND not in text_of(app)
 
     asyncio.run(run())
+
+
+def test_a_session_that_goes_on_after_a_stop_is_not_said_to_stand_still_any_longer() -> None:
+    start = events.SessionStarted(2, "s", 42, 0.0, 0.0, "0", ["instui", "install"], "/v", "py", {}, 2)
+    running = snapshot_of(start, at=9.0)
+    top = TopFinding()
+    stopped = top.line(running._replace(halts=(Halt(3.0),)), 80, UNICODE)
+    assert stopped is not None
+    assert "kill -CONT 42 helps" in plain(stopped)
+    assert top.line(running._replace(t=9.1), 80, UNICODE) is None
 
 
 def test_it_is_looked_for_at_most_once_a_second_of_the_session() -> None:

@@ -22,7 +22,7 @@ class TopFinding:
 
     def line(self, snapshot: Snapshot, width: int, glyphs: Glyphs) -> Line | None:
         """The line for a screen of that width; None if there is nothing to say."""
-        basis = (width, snapshot.finished is None)
+        basis = (width, snapshot.finished is None, snapshot.standstill is None, snapshot.paused)  # as the title has it
         before = self._snapshot
         if before is None or basis != self._basis or abs(snapshot.t - before.t) >= _EVERY:
             self._basis, self._snapshot = basis, snapshot
