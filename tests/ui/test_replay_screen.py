@@ -14,10 +14,13 @@ from instui.tui.app import InstuiApp
 from instui.tui.controller import ReadOnly, Result
 from instui.tui.rows.transport import layout
 from instui.tui.showing import Showing
+from instui.tui.views.events import EventsView
 from instui.tui.views.registry import BY_ID
+from instui.tui.views.timeline import TimelineView
 from instui.tui.views.view import View
 from instui.tui.widgets.table import Table
-from support.screens import EVENTS, KEYS_OF_VIEWS, RECORDINGS, Recorded, press, settle, shown, text_of
+from instui_engine.journal import events
+from support.screens import EVENTS, KEYS_OF_VIEWS, RECORDINGS, TIMELINE, Recorded, press, settle, shown, text_of
 
 JUMPS = (
     "left_square_bracket",
@@ -95,6 +98,52 @@ def test_it_plays_is_held_ends_and_plays_again() -> None:
             assert "this is a recording; it has no present" in text_of(app)
             await press(pilot, "q")
             assert app._exit
+
+    asyncio.run(run())
+
+
+def test_news_that_are_not_played_yet_are_gone_to_from_the_log() -> None:
+    async def run() -> None:
+        async with replayed(busy()) as (app, pilot, clock):
+            clock.now += 1.0
+            come(app)
+            tape, transport = app.watched.tape, app.watched.transport
+            assert transport is not None
+            place = tape.after_next_news(transport.place)
+            assert place is not None
+            await press(pilot, EVENTS, "G", "right_square_bracket")
+            assert (transport.place, transport.held) == (place, True)
+            view = app.screen
+            assert isinstance(view, EventsView)
+            assert view.table.selected == view.table.keys[-1] == str(tape.number(place))
+            await press(pilot, "slash", *"state:overwrites", "enter", "G", "right_square_bracket")
+            assert isinstance(tape.events[transport.place - 1][1], events.Overwrite)
+            assert view.table.selected == view.table.keys[-1]
+            transport.go_to_end()
+            come(app)
+            await press(pilot, "G", "right_square_bracket")
+            assert "warning or failure after this" in text_of(app)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("jump", ["right_square_bracket", "right_curly_bracket"])
+def test_what_is_not_played_yet_is_gone_to_from_the_timeline(jump: str) -> None:
+    async def run() -> None:
+        async with replayed(busy()) as (app, pilot, clock):
+            clock.now += 1.0
+            come(app)
+            transport = app.watched.transport
+            assert transport is not None
+            await press(pilot, TIMELINE)
+            view = app.screen
+            assert isinstance(view, TimelineView)
+            view.set_cursor(transport.t)
+            before = transport.place
+            await press(pilot, jump)
+            assert transport.held
+            assert transport.place > before
+            assert view.cursor == pytest.approx(transport.t)
 
     asyncio.run(run())
 

@@ -39,6 +39,30 @@ class Playing(Sessions):
             transport.seek(t)
             self._show_again()
 
+    def on_to_news(self, matches: Callable[[Event], bool] = lambda _: True) -> int | None:
+        """Go on to the next news that are not shown yet and match; the place after them.
+
+        None if there are none, or the display is in the present.
+        """
+        transport, tape = self.watched.transport, self.watched.tape
+        place = tape.after_next_news(transport.place) if transport is not None else None
+        while place is not None and not matches(tape.events[place - 1][1]):
+            place = tape.after_next_news(place)
+        if transport is not None and place is not None:
+            transport.go(place)
+            self._show_again()
+        return place
+
+    def on_to_gap(self) -> tuple[float, float] | None:
+        """Go on to the next gap that is not shown yet: when it begins, and how long it is. None as above."""
+        transport, tape = self.watched.transport, self.watched.tape
+        gap = tape.gap(transport.place, 1) if transport is not None else None
+        if transport is None or gap is None:
+            return None
+        transport.go(gap[0])
+        self._show_again()
+        return tape.time(gap[0]), gap[1]
+
     def do_freeze(self) -> None:
         """Hold the display still, or let it go on."""
         watch = self.watched

@@ -89,6 +89,10 @@ class Tape:
         found = previous_in(self._news, place - 1)
         return None if found is None else found + 1
 
+    def number(self, place: int) -> int:
+        """The number in the log of the event before a place, which is one that the log shows."""
+        return bisect_left(self.told, place - 1)
+
     def gap(self, place: int, step: int) -> tuple[int, float] | None:
         """The place at which the next gap begins (`step` 1), or the one before (-1), and how long it is."""
         least = max(GAP * (self.end - self.begin), _SHORTEST_GAP)

@@ -79,7 +79,12 @@ class MatchingEvents:
 
 
 def _keeps(filter_: Filter, log: Log, number: int) -> bool:
-    return filter_.keeps(lambda: fields(log[number][1]))
+    return keeps(filter_, log[number][1])
+
+
+def keeps(filter_: Filter, event: Event) -> bool:
+    """Whether a filter shows that event."""
+    return filter_.keeps(lambda: fields(event))
 
 
 def fields(event: Event) -> Fields:

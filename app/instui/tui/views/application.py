@@ -1,6 +1,6 @@
 """The application as its views know it; the application itself knows the views."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from instui.monitor.model import Snapshot
@@ -34,6 +34,12 @@ class Application(Protocol):
 
     def seek(self, t: float) -> None:
         """Go to a time of the session."""
+
+    def on_to_news(self, matches: Callable[[Event], bool] = ...) -> int | None:
+        """Go on to news that are not shown yet; the place after them, None if there are none or this is the present."""
+
+    def on_to_gap(self) -> tuple[float, float] | None:
+        """Go on to a gap that is not shown yet; when it begins and how long it is; None as above."""
 
     @property
     def facts(self) -> Facts:

@@ -141,6 +141,9 @@ class EventsView(Overview):
                 self.select(key)
                 return
             position += step
+        if step > 0 and (place := self.application.on_to_news(lambda event: event_log.keeps(self.filter, event))):
+            self.select(str(self.application.watched.tape.number(place)))
+            return
         self.notice("no wait, overwrite, recovery, warning or failure after this" if step > 0 else "none before this")
 
     def no_open(self) -> str:

@@ -220,15 +220,18 @@ class OverTime(Overview):
 
     def _to_gap(self, step: int) -> None:
         found = self.activity(self.snapshot)
-        begins = [begin for begin, _ in found.gaps]
+        begins = [max(begin, 0.0) for begin, _ in found.gaps]  # what was before 0 is no time of the session's clock
         place = self._beside(begins, step)
+        if place is None and step > 0 and (further := self.application.on_to_gap()):
+            self._go_to(further[0], f"nothing is heard for {units.seconds(further[1])}")
+            return
         if place is None:
             self.notice("no gap after this" if step > 0 else "no gap before this")
             return
         begin, end = found.gaps[place]
         piece = found.held_up((begin + end) / 2)
         what = f": {timeline_panel.words(piece.kind)}" if piece is not None else ""
-        self._go_to(begin, f"gap of {units.seconds(end - begin)}{what}")
+        self._go_to(begins[place], f"gap of {units.seconds(end - begin)}{what}")
 
     def _beside(self, times: Sequence[float], step: int) -> int | None:
         """The place of the time after the cursor, or before it; without a cursor, the first or the last."""
@@ -261,9 +264,13 @@ class OverTime(Overview):
         while log.first <= number < log.total and not is_news(log[number][1]):
             number += step
         if not log.first <= number < log.total:
-            self.notice("no news after this" if step > 0 else "no news before this")
-            return
-        t, event = log[number]
+            further = self.application.on_to_news() if step > 0 else None
+            if further is None:
+                self.notice("no news after this" if step > 0 else "no news before this")
+                return
+            t, event = self.application.watched.tape.events[further - 1]
+        else:
+            t, event = log[number]
         wheel = wheel_of(event)
         if self.snapshot.wheel(wheel):
             self.reveal(wheel)
