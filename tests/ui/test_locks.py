@@ -162,6 +162,31 @@ def test_a_wait_for_the_environments_lock_that_is_over_is_contention(width: int,
     assert "4.0 s" in text
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ([], "2 paths are to be locked, and no two wheels want the same one"),
+        ([events.SessionFinished(130, "cancelled", 0, 5.0)], "2 paths were to be locked, and no wheel waited"),
+        (
+            [events.LockGranted("a", 0.0), events.LockReleased("a", 1.0), events.SessionFinished(130, "x", 0, 5.0)],
+            "1 of 2 paths were locked, and no wheel waited for another",
+        ),
+    ],
+)
+def test_of_a_session_that_is_over_it_is_not_said_what_it_will_lock(more: list[Event], said: str) -> None:
+    start = events.SessionStarted(2, "s", 42, 0.0, 0.0, "0", ["instui", "install"], "/v", "py", {}, 2)
+    plans = [events.PlanWheel(wheel, n, 1, 1, [f"lib/{wheel}"], [], "") for n, wheel in enumerate("ab")]
+
+    lines = [*(encode(1.0, event) for event in (start, *plans, *more)), encode(9.0, events.Caption("on"))]
+
+    async def run() -> None:
+        async with shown(Recorded(lines), 8.0) as (app, pilot):
+            await press(pilot, "2")
+            assert said in text_of(app)
+
+    asyncio.run(run())
+
+
 def test_a_circle_in_a_damaged_journal_is_no_endless_loop() -> None:
     circle: list[tuple[float, Event]] = [
         *PLANNED,

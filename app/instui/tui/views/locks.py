@@ -184,7 +184,7 @@ class LocksView(Overview):
             ]
         return [
             line(("no contention", "commit")),
-            line((f"{claims} paths are to be locked, and no two wheels want the same one", "dim")),
+            line((_all_well(snapshot, claims), "dim")),
             line(("a shows everything", "dim")),
         ]
 
@@ -302,3 +302,12 @@ class LocksView(Overview):
             self.select(key)
         else:
             self.notice(why if not wheel else "its row is not shown; a shows everything")
+
+
+def _all_well(snapshot: Snapshot, claims: int) -> str:
+    """What is said of so many claimed paths for which nobody waited."""
+    if not snapshot.over:
+        return f"{claims} paths are to be locked, and no two wheels want the same one"
+    locked = sum(lock.acquisitions > 0 for lock in snapshot.locks)
+    were = f"{locked} of {claims} paths were locked" if locked else f"{claims} paths were to be locked"
+    return f"{were}, and no wheel waited for another"
