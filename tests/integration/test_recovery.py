@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from conftest import Run
-from instui_engine.commit import commit, executor, group, transaction, writeahead
+from instui_engine.commit import executor, transaction, writeahead
+from instui_engine.commit.group import Groups
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.events import RecoveryFinished, RecoveryStarted
 from support import trees
@@ -290,7 +291,7 @@ def test_a_commit_whose_record_cannot_be_written_does_not_begin(
 
 
 @pytest.mark.parametrize("last", ["2.0", "1.0"], ids=["another file", "the same file again"])
-def test_a_record_that_could_not_be_removed_undoes_nothing_of_what_was_committed_since(
+def test_a_record_that_can_never_be_removed_undoes_nothing_of_what_was_committed_since(
     last: str, venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What came last looks like what the wheel of the record had replaced: as long, and of the same time."""
@@ -301,25 +302,76 @@ def test_a_record_that_could_not_be_removed_undoes_nothing_of_what_was_committed
     target = venv()
     target.put(*versions[0])
     replaced = (target.site / "shared.py").stat().st_mtime_ns
-    remove = commit.remove_record
+    remove = writeahead.remove
     tried: list[Path] = []
 
-    def fails_once(record: Path) -> None:
+    def fails(record: Path) -> None:
         tried.append(record)
-        if len(tried) == 1:
+        if record == tried[0]:
             raise OSError(28, "No space left on device", str(record))
         remove(record)
 
     with monkeypatch.context() as patch:
-        patch.setattr(commit, "remove_record", fails_once)
-        patch.setattr(group, "remove", fails_once)
+        patch.setattr(writeahead, "remove", fails)
         b = versions[1][1] if last == "2.0" else versions[0][1]
         assert target.install(versions[1][0], b, jobs=1, reinstall=True).exit_code == 0
+    assert tried[0].exists() and target.stages(), "recovery needs both"
     os.utime(target.site / "shared.py", ns=(replaced, replaced))
     target.put(build_wheel(tmp_path, "other", "1.0", {"other.py": b""}))
     assert not tried[0].exists()
     assert (target.site / "shared.py").read_bytes() == f"of b {last}\n".encode()
     assert installed(target.site) == {"a": "2.0", "b": last, "other": "1.0"}
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["in a group", "under its own claims"])
+@pytest.mark.parametrize("failures", [1, 2])
+def test_a_record_that_cannot_be_removed_at_once_is_gone_before_what_it_names_changes_again(
+    failures: int, alone: bool, venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or at the end of the session, if it cannot be removed then either."""
+    wheels = [build_wheel(tmp_path, name, "1.0", {"shared.py": name.encode()}) for name in "ab"]
+    remove, run = writeahead.remove, executor.run
+    tried: list[Path] = []
+    left: list[int] = []  # at the first step of each wheel
+    target = venv()
+
+    def fails(record: Path) -> None:
+        tried.append(record)
+        if len(tried) <= failures:
+            raise OSError(5, "Input/output error", str(record))
+        remove(record)
+
+    def watched(*arguments: Any) -> None:
+        left.append(len(writeahead.pending(target.top)) - 1)
+        run(*arguments)
+
+    monkeypatch.setattr(writeahead, "remove", fails)
+    monkeypatch.setattr(executor, "run", watched)
+    if not alone:
+        monkeypatch.setattr(Groups, "run", lambda *_: None)
+    target.put(*wheels)
+    assert tried[0] == tried[1] and left == [0, failures - 1]
+    assert not writeahead.pending(target.top) and not target.stages()
+
+
+def test_a_record_that_only_goes_at_the_end_leaves_nothing_to_recover(
+    venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = writeahead.remove
+    tried: list[Path] = []
+
+    def fails_once(record: Path) -> None:
+        tried.append(record)
+        if len(tried) == 1:
+            raise OSError(5, "Input/output error", str(record))
+        remove(record)
+
+    target = venv()
+    monkeypatch.setattr(Groups, "run", lambda *_: None)
+    monkeypatch.setattr(writeahead, "remove", fails_once)
+    target.put(versions["1.0"])
+    assert tried == [tried[0]] * 2
+    assert not writeahead.pending(target.top) and not target.stages()
 
 
 def test_a_step_that_a_power_cut_has_lost_before_a_later_one_is_not_passed_over(

@@ -44,7 +44,6 @@ from .recovery import Unsettled, check_settled, enter_layout, settle
 from .schedule import Schedule
 from .steps import Steps
 from .writeahead import RECORDS
-from .writeahead import remove as remove_record
 
 _USUAL_LIMIT = 1024  # open files of a process
 _OTHER_FILES = 64  # that a session has open besides its claims
@@ -105,6 +104,7 @@ class Commit:
                 raise self._say_what_is_left(error) from None
         finally:
             control.resize = None
+            self._executor.over.finish(self._files)
             self._lock.close()
             problem = self._sync()
         if problem:
@@ -203,6 +203,7 @@ class Commit:
         try:
             granted = time.monotonic()
             context.emit(LockGranted(plan.name, round(granted - begun, 6) if has_waited else 0.0))
+            self._executor.over.try_again(plan.claims)
             try:
                 self._transact(plan, steps, worker)
             finally:
@@ -223,7 +224,7 @@ class Commit:
             # all steps are taken, so recovery would have nothing to do
             with steps.measure("record"), suppress(OSError):
                 ordering.finish()
-                remove_record(written.record)
+                self._executor.over.remove(written.record, [plan.claims])
         self._executor.report(plan, prepared)
 
     def _undisturbed(self) -> object:

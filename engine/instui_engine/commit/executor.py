@@ -30,12 +30,13 @@ from instui_engine.target.owners import OwnerIndex, Undisturbed
 
 from .backups import Backups
 from .ordering import Ordering
+from .over import Over
 from .preparation import Prepared, StalePlan, prepare
 from .settlement import put_back
 from .steps import Steps
 from .transaction import Step, UndoError, run
 from .whole import give_back, kept_beside
-from .writeahead import Written, decide, remove, write
+from .writeahead import Written, decide, write
 
 
 class Executor:
@@ -62,6 +63,7 @@ class Executor:
         self._again: set[int] = set()  # orders of those to be planned again, as a wheel before them was cancelled
         self.gone: set[str] = set()  # names of those to be removed that somebody else has removed
         self.installed: list[str] = []
+        self.over = Over()
 
     def left_out(self, plan: Plan, plans: Sequence[Plan]) -> None:
         """Note that a wheel was cancelled: the plans of those after it that meet it somewhere counted on its commit."""
@@ -137,7 +139,7 @@ class Executor:
         except UndoError:
             raise  # the record stays for recovery
         except BaseException:
-            remove(written.record)
+            self.over.remove(written.record, [plan.claims])
             raise
         self.installed.append(plan.name)
         try:

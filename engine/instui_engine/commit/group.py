@@ -33,7 +33,7 @@ from .preparation import Prepared, StalePlan
 from .schedule import Schedule
 from .steps import Steps
 from .transaction import UndoError
-from .writeahead import Written, pending, remove
+from .writeahead import Written, pending
 
 _MOST = 128  # wheels in one group
 _PREPARING = 0.1  # seconds after which no more wheels are added to a group
@@ -140,6 +140,7 @@ class Groups:
         """Commit one group; return whether there may be another one. `end` says why no other wheel may begin."""
         began = time.monotonic()
         steps = Steps()
+        self._executor.over.try_again()
         with steps.measure("check"):
             members, failing = self._ready(tree, end)
         done = 0
@@ -209,17 +210,21 @@ class Groups:
                 done += 1
             try:
                 with steps.measure("record"):
-                    remove(written[0].record)
+                    self._remove(written)
             except OSError:
                 if done < len(members):  # otherwise all is finished, and recovery would have nothing to do
                     raise
         except BaseException as error:
             if not isinstance(error, UndoError):  # else it stays for recovery
                 with suppress(OSError):
-                    remove(written[0].record)
+                    self._remove(written)
             self._wheels.failed(members[min(done, len(members) - 1)].plan, error)
             why = "failure"
         return done, why or "complete"
+
+    def _remove(self, written: Sequence[Written]) -> None:
+        """Remove the record of a group that is over. Raises OSError."""
+        self._executor.over.remove(written[0].record, [section.transaction.claims for section in written])
 
     def _commit_one(self, member: _Member, section: Written, tree: DirfdTree, steps: Steps) -> None:
         plan, context = member.plan, self._context
