@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from types import ModuleType
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import decoded
+from instui.tui import showing
 from instui.tui.rows import lock_history, timeline_lanes
 from instui.tui.rows.event_log import OLDER, EventKeys
 from instui.tui.rows.lock_history import lanes
@@ -226,6 +228,30 @@ def test_what_a_view_of_many_wheels_has_made_apart_does_not_delay_its_first_pict
 
     asyncio.run(check())
     assert veiled and not any(veiled)
+
+
+def test_the_summary_of_many_wheels_delays_no_picture_and_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(throttled, "MANY", 1)
+    made: list[Snapshot] = []
+    make = showing.ending
+    monkeypatch.setattr(showing, "ending", lambda snapshot: (made.append(snapshot), make(snapshot))[1])
+
+    async def check() -> None:
+        with ExitStack() as threads_wait:
+            threads_wait.enter_context(Apart._one_at_a_time)
+            async with shown(Recorded.of("busy"), 60.0, (120, 40)) as (app, pilot):
+                assert app.watched.shown.over and "django" in text_of(app)
+                assert not made and "installed 24 wheels" not in text_of(app)
+                threads_wait.close()
+                end = time.monotonic() + PATIENCE
+                while "installed 24 wheels" not in text_of(app):
+                    assert time.monotonic() < end
+                    await settle(pilot)
+                app.pull()
+                await settle(pilot)
+                assert len(made) == 1
+
+    asyncio.run(check())
 
 
 def test_what_was_spent_on_a_wheel_is_added_up_again_only_when_the_wheel_has_changed(

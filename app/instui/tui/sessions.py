@@ -112,7 +112,12 @@ class Sessions(Suspendable):
     @property
     def caption_texts(self) -> list[str]:
         """The texts of the caption."""
+        self._viewed.epilogue.tell = self._has_epilogue
         return self._viewed.caption_texts
+
+    def _has_epilogue(self) -> None:
+        """Show the summary, which a thread has made."""
+        self.from_outside(lambda: view.refresh_view() if (view := self.front) is not None else None)
 
     def finding_line(self, snapshot: Snapshot, width: int) -> Line | None:
         """What takes most of the time now, in one line; None if there is nothing to say."""

@@ -17,6 +17,7 @@ from .rows.frame import Facts
 from .rows.transport import Stand
 from .text.glyphs import Glyphs
 from .text.pieces import Line
+from .views.throttled import Apart
 from .watch import Watch
 
 
@@ -53,7 +54,7 @@ class Showing:
         self.then = ""  # the demonstration that the user has chosen
         self.stops = 0  # how often the user has asked to stop
         self.finding = TopFinding()
-        self._epilogue: list[str] | None = None
+        self.epilogue: Apart[list[str]] = Apart()  # of thousands of wheels it takes a third of a second
 
     @property
     def over(self) -> bool:
@@ -111,19 +112,24 @@ class Showing:
 
     @property
     def caption_texts(self) -> list[str]:
-        """The texts of the caption: what there is to watch and, when the session is over, its summary."""
+        """The texts of the caption: what there is to watch and, when the session is over, its summary.
+
+        The summary of many wheels comes a moment later: `epilogue` tells when.
+        """
         shown = self.watch.shown
         if shown.over and shown.finished is None:
             error = self.controller.error() or f"Its journal ends here, at {seconds(shown.t)}: the process was gone."
-            return [error, *(line.strip() for line in summary(shown, names=False))]
+            return [error, *self._epilogue(shown, lambda: [line.strip() for line in summary(shown, names=False)])]
         if shown.finished is None:
             return [shown.caption] if shown.caption else []
-        if self._epilogue is None:
-            self._epilogue = ending(shown)
         texts = [shown.caption] if shown.caption else []
         if self.demo:
             texts.append(f"D another demonstration ({after(self.demo)} is next), R this one again, q quit")
-        return texts + self._epilogue
+        return texts + self._epilogue(shown, lambda: ending(shown))
+
+    def _epilogue(self, shown: Snapshot, make: Callable[[], list[str]]) -> list[str]:
+        """What is said once of a session that is over; [] as long as it is being made."""
+        return self.epilogue.latest(shown.finished is None, None, make, len(shown.wheels)) or []
 
     @property
     def stand(self) -> Stand | None:
