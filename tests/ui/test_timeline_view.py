@@ -170,6 +170,24 @@ def test_gaps_are_visited_in_time() -> None:
     on_timeline(check)
 
 
+def test_a_gap_from_the_start_of_the_program_begins_at_0() -> None:
+    async def check(app: InstuiApp, view: TimelineView, pilot: Pilot[Result]) -> None:
+        assert view.activity(view.snapshot).gaps[0][0] == -0.5
+        await press(pilot, "right_curly_bracket")
+        assert view.cursor == 0.0
+        await press(pilot, "right", "right", "left_curly_bracket")
+        assert view.cursor == 0.0
+        await press(pilot, "left_curly_bracket")
+        assert "no gap before this" in text_of(app)
+
+    timed: list[tuple[float, Event]] = [
+        (1.0, events.WheelAdded("a", "1.0", "a.whl", 100, True)),
+        (2.0, events.FetchStarted("a", 0, 100)),
+        (4.0, events.FetchFinished("a", 100)),
+    ]
+    on_timeline(check, recorded(timed), 9.0)
+
+
 def test_enter_opens_the_wheel_that_a_worker_had_at_that_time() -> None:
     async def check(app: InstuiApp, view: TimelineView, pilot: Pilot[Result]) -> None:
         await press(pilot, "v", "j", "right_square_bracket")
