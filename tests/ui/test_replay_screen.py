@@ -148,6 +148,25 @@ def test_what_is_not_played_yet_is_gone_to_from_the_timeline(jump: str) -> None:
     asyncio.run(run())
 
 
+def test_a_click_paints_nothing_but_what_it_has_changed() -> None:
+    """Else that would wait for the frame after."""
+
+    async def run() -> None:
+        async with replayed(busy()) as (app, pilot, clock):
+            clock.now += 5.0
+            come(app)
+            await press(pilot, "space")
+            before, anew = text_of(app), []
+            refresh = app.screen.refresh
+            app.screen.refresh = lambda *given, **named: (anew.append(given), refresh(*given, **named))[1]
+            await pilot.click("#transport", offset=(60, 0))
+            await settle(pilot)
+            assert text_of(app) != before
+            assert not anew
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("size", [(50, 15), (80, 24), (120, 40), (200, 50)])
 @pytest.mark.parametrize("ascii", [False, True], ids=["", "ascii"])
 def test_the_bar_stands_above_the_footer_of_every_view(size: tuple[int, int], ascii: bool) -> None:
