@@ -126,8 +126,8 @@ def _select(terminal: Terminal, settle: float) -> None:
 
 
 def screen_variables(lab: Lab) -> dict[str, str]:
-    """Those of all processes, in colours."""
-    return {key: value for key, value in lab.variables.items() if key != "NO_COLOR"}
+    """Those of all processes, in colours, and with a screen also in CI."""
+    return {key: value for key, value in lab.variables.items() if key not in ("NO_COLOR", "CI")}
 
 
 def marked(terminal: Terminal) -> str:
