@@ -75,12 +75,18 @@ def test_of_a_killed_member_only_the_job_in_hand_is_lost(source: Path, tmp_path:
     assert len(set(range(10_000)) - set(done)) <= 1
 
 
+def until_paused(team: Team) -> list[tuple[int, int, int]]:
+    """Their news until they are paused, and what they had in hand is done."""
+    news = until(team.news)
+    team.pause(True)
+    for _ in range(20):
+        news += team.news(wait=True)
+    return news
+
+
 def test_a_paused_helper_takes_no_job(source: Path, tmp_path: Path, three: Team) -> None:
     three.share(jobs_for(source, tmp_path / "target", 10_000))
-    news = until(three.news)
-    three.pause(True)
-    for _ in range(20):  # what they have in hand is done
-        news += three.news(wait=True)
+    news = until_paused(three)
     assert not three.news(wait=True)
     assert three.helping
     assert sum(what == BEGUN for _, what, _ in news) == sum(what == DONE for _, what, _ in news) < 10_000
@@ -92,10 +98,7 @@ def test_a_paused_helper_takes_no_job(source: Path, tmp_path: Path, three: Team)
 
 def test_a_helper_begins_no_job_that_was_dropped(source: Path, tmp_path: Path, three: Team) -> None:
     three.share(jobs_for(source, tmp_path / "target", 10_000))
-    news = until(three.news)
-    three.pause(True)
-    for _ in range(20):  # what they have in hand is done
-        news += three.news(wait=True)
+    news = until_paused(three)
     for number in range(0, 10_000, 2):
         three.drop(number)
     before = {number for number, what, _ in news if what == DONE}
