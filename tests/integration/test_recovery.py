@@ -374,6 +374,35 @@ def test_a_record_that_only_goes_at_the_end_leaves_nothing_to_recover(
     assert not writeahead.pending(target.top) and not target.stages()
 
 
+@pytest.mark.parametrize("alone", [True, False], ids=["in a group", "under its own claims"])
+def test_what_has_stopped_a_wheel_is_told_even_if_its_record_cannot_be_removed_then(
+    alone: bool, venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = writeahead.remove
+    tried: list[Path] = []
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "somewhere")
+
+    def fails_once(record: Path) -> None:
+        tried.append(record)
+        if len(tried) == 1:
+            raise OSError(5, "Input/output error", str(record))
+        remove(record)
+
+    target = venv()
+    target.put(versions["1.0"])
+    before = trees.tree(target.site)
+    monkeypatch.setattr(transaction, "take", full)
+    monkeypatch.setattr(writeahead, "remove", fails_once)
+    if not alone:
+        monkeypatch.setattr(Groups, "run", lambda *_: None)
+    outcome = target.install(versions["2.0"])
+    assert outcome.exit_code == 1 and "No space left on device" in outcome.error
+    assert tried[-1] == tried[0]
+    assert not writeahead.pending(target.top) and trees.tree(target.site) == before
+
+
 def test_a_step_that_a_power_cut_has_lost_before_a_later_one_is_not_passed_over(
     venv: Callable[[], Venv], killed: Callable[..., int], tmp_path: Path
 ) -> None:

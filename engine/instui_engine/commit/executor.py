@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from instui_engine.errors import ConflictError, printable, reason
@@ -139,7 +139,8 @@ class Executor:
         except UndoError:
             raise  # the record stays for recovery
         except BaseException:
-            self.over.remove(written.record, [plan.claims])
+            with suppress(OSError):  # it is tried again later; what stopped the wheel is what counts
+                self.over.remove(written.record, [plan.claims])
             raise
         self.installed.append(plan.name)
         try:

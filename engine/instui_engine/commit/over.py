@@ -5,12 +5,13 @@ hard once a later wheel of the session has changed some of them. So it is tried 
 wheel, and at the end of the session. A record that is kept for recovery never comes here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from instui_engine.errors import InstuiError
 from instui_engine.locks.claims import Claims
+from instui_engine.locks.layout import WHOLE
 from instui_engine.locks.protocol import ClaimLocks
 
 from . import writeahead
@@ -20,39 +21,37 @@ class Over:
     """The records that one session is done with. Thread-safe."""
 
     def __init__(self) -> None:
-        self._left: dict[Path, Claims] = {}
+        self._left: dict[Path, Sequence[Claims]] = {}  # the claims of each transaction of a record
 
-    def remove(self, record: Path, claims: Iterable[Claims]) -> None:
+    def remove(self, record: Path, claims: Sequence[Claims]) -> None:
         """Remove a record under its claims. Raises OSError; it is tried again later then."""
         try:
             writeahead.remove(record)
         except OSError:
-            together = [*claims]
-            exclusive = {path for one in together for path in one.exclusive}
-            shared = {path for one in together for path in one.shared} - exclusive
-            self._left[record] = Claims(tuple(sorted(exclusive)), tuple(sorted(shared)))
+            self._left[record] = claims
             raise
 
     def try_again(self, held: Claims | None = None) -> None:
-        """Try to remove those whose claims meet `held`, which the caller holds; None: it holds all claims there are.
+        """Try to remove those with claims that meet `held`, which the caller holds; None: it holds the whole.
 
-        To settle a record takes all of its claims, so nobody does that at the same time.
+        Another session may settle another transaction of the same record meanwhile: that one is over, too.
         """
         for record, claims in list(self._left.items()):
-            if held is None or writeahead.meet(claims, held):
+            if held is None or any(writeahead.meet(one, held) for one in claims):
                 with suppress(OSError):
                     writeahead.remove(record)
                     self._left.pop(record, None)
 
     def finish(self, files: ClaimLocks) -> None:
-        """Try for the last time, while the session holds nothing. It waits for nobody.
+        """Try for the last time, while the session holds nothing.
 
-        Whoever holds a claim of such a record settles it. If it cannot be removed at all, the next command does.
+        It waits for nobody: where others are at work, or if a record cannot be removed at all, the next command that
+        writes settles it.
         """
-        for claims in list(self._left.values()):
+        if self._left:
             with suppress(InstuiError, OSError):
-                held = files.acquire(claims, lambda path, mode, holders: None, lambda: True)
+                held = files.acquire(WHOLE, lambda path, mode, holders: None, lambda: True)
                 try:
-                    self.try_again(claims)
+                    self.try_again()
                 finally:
                     files.release(held)
