@@ -15,21 +15,14 @@ def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
     A work gets its tasks by its own means, and returns when there are no more or when `context.stopping()`. None of
     them outlives the call, even if it is interrupted by ctrl+c: then all are told to stop, and waited for.
     """
-
-    def guarded(work: Callable[[], None]) -> None:
-        try:
-            work()
-        except BaseException as error:
-            context.fail(error)
-
     threads: list[_Thread] = []
     try:
         for work in works[:-1]:
-            thread = _Thread(partial(guarded, work))
+            thread = _Thread(context, work)
             thread.start()
             threads.append(thread)
-        guarded(works[-1])
-    except BaseException as error:  # no more threads are available, for example: the running ones must stop
+        works[-1]()
+    except BaseException as error:  # also if no more threads are available: the running ones must stop
         context.fail(error)
     _wait(context, threads)
     context.check()
@@ -38,15 +31,18 @@ def run_workers(context: Context, works: Sequence[Callable[[], None]]) -> None:
 class _Thread(threading.Thread):
     """A thread that tells when its work `is_over`. A `join` that ctrl+c has interrupted takes any thread for ended."""
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, context: Context, work: Callable[[], None]) -> None:
         super().__init__(name="worker")
+        self._context = context
         self._work = work
         self.is_over = threading.Event()
 
     def run(self) -> None:
-        """Do the work."""
+        """Do the work. If it fails, all are told to stop."""
         try:
             self._work()
+        except BaseException as error:
+            self._context.fail(error)
         finally:
             self.is_over.set()
 
@@ -91,7 +87,7 @@ class Crew:
         """Let them work, the first one in this thread; then raise the first failure."""
         try:
             self.fill()
-            self._guarded(1)
+            self._work(1)
         except BaseException as error:  # a signal, for example: the running ones must stop
             self._context.fail(error)
         with self._lock:
@@ -104,7 +100,7 @@ class Crew:
         with self._lock:
             for worker in range(2, self.wanted + 1):
                 if worker not in self._at_work and not self._is_over:
-                    thread = _Thread(partial(self._guarded, worker))
+                    thread = _Thread(self._context, partial(self._work, worker))
                     try:
                         thread.start()
                     except RuntimeError:
@@ -122,9 +118,3 @@ class Crew:
                 return False
             self._at_work.discard(worker)  # so that another one may have its number
             return True
-
-    def _guarded(self, worker: int) -> None:
-        try:
-            self._work(worker)
-        except BaseException as error:
-            self._context.fail(error)
