@@ -143,6 +143,7 @@ class PartialFile:
 
     def close(self) -> None:
         """Close the file; an empty one is removed."""
-        os.close(self._fd)
+        descriptor, self._fd = self._fd, -1  # no late write goes to a file that gets the same number
+        os.close(descriptor)
         if not self.done:
             self.delete()

@@ -224,9 +224,10 @@ class Stream:
 
     def drop(self) -> None:
         """Pass nothing more on; the connection is closed as soon as its thread wakes up."""
-        with self._passing:
-            self._dropped.set()
+        self._dropped.set()
         self._awaited.set()
+        with self._passing:  # what is being passed on is the last
+            pass
 
     def _pass(self, pieces: list[bytes], take: Callable[[bytes], None]) -> bool:
         """Pass on what came, which is no longer in `pieces` then; False if nobody wants it."""
