@@ -279,9 +279,12 @@ def test_where_there_can_be_no_more_threads_requests_are_answered(
         monkeypatch.setattr(threading.Thread, "start", scarce)
     else:
         monkeypatch.setattr(server[0], "_threads", threading.Semaphore(0))
+    skipped = threading.Event()  # or the session would seem to have stood still meanwhile
+    monkeypatch.setattr(server[0]._standstill, "skip", skipped.set)
     for word in ("pause", "resume", "cancel"):
         send(server[0].path, word)
     assert server[1].cancelled()
+    assert skipped.wait(60)
 
 
 def test_a_client_that_cannot_be_accepted_is_not_the_last(

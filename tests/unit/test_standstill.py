@@ -22,7 +22,11 @@ from instui.monitor.standstill import Standstill as Watched
 from instui.monitor.standstill import is_stopped
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder, SessionHalted
+from instui_engine.journal.writer import Journal
 from instui_engine.session import standstill
+from instui_engine.session.context import Context
+from instui_engine.session.control import Control
+from instui_engine.session.options import Options
 from instui_engine.session.standstill import Standstill
 from support import made_up
 from support.environments import state, until
@@ -59,6 +63,33 @@ def test_who_comes_late_has_stood_still_unless_it_waited_for_a_processor(
     clock.note(noted)
     clock.look()
     assert told == ([said] if said else [])
+
+
+def test_of_the_time_in_which_the_thread_that_looks_was_busy_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[SessionHalted] = []
+    clock = Standstill(told.append)
+    looks = iter([NOW, NOW._replace(now=3.0), NOW._replace(now=5.0)])
+    monkeypatch.setattr(standstill, "_look", lambda: next(looks))
+    clock.note(0.0)
+    clock.look()
+    clock.skip()
+    clock.look()
+    assert told == []
+    clock.look()
+    assert told == [SessionHalted(2.0)]
+
+
+def test_nothing_is_said_after_the_end_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    context = Context(Options(), Journal([lines.append]), Control())
+    looks = iter([NOW._replace(now=time.monotonic() + late) for late in (1.0, 3.0, 5.0)])
+    monkeypatch.setattr(standstill, "_look", lambda: next(looks))
+    context.standstill.look()
+    context.standstill.look()
+    assert lines == []
+    context.control.report = context.emit
+    context.standstill.look()
+    assert len(lines) == 1
 
 
 def test_what_is_at_work_after_a_standstill_before_it_is_noticed_does_not_hide_it(

@@ -185,7 +185,7 @@ class _Shell:
         if not options.dry_run:
             command, top = " ".join(recording.command), str(self._environment.top)
             facts = Facts(self._session.identity, os.getpid(), top, command, str(self._session.kept), wall)
-            self._server = ControlServer(control, self._session.identity, facts, self._context.standstill.look)
+            self._server = ControlServer(control, self._session.identity, facts, self._context.standstill)
         began = recording.program_began
         journal.emit(
             SessionStarted(

@@ -38,7 +38,7 @@ from instui_engine.wheel.filename import normalized
 
 from .cancelled import CancelledWheels
 from .progress import Progress
-from .standstill import EVERY
+from .standstill import EVERY, Standstill
 
 Word = Literal["cancel", "abort", "pause", "resume"]
 _WORDS: dict[str, Word] = {word: word for word in get_args(Word)}
@@ -177,11 +177,11 @@ class ControlServer:
         control: Control,
         session: str,
         facts: Facts | None = None,
-        meanwhile: Callable[[], None] = lambda: None,
+        standstill: Standstill | None = None,
     ) -> None:
-        """`meanwhile` is called while nobody asks, every `standstill.EVERY` seconds."""
+        """The server's thread looks after `standstill` while nobody asks."""
         self.path = ""
-        self._meanwhile = meanwhile
+        self._standstill = standstill or Standstill(lambda event: None)
         self._control = control
         self._is_closed = False
         self._threads = threading.Semaphore(_MOST_AT_ONCE)
@@ -214,7 +214,7 @@ class ControlServer:
 
     def _serve(self) -> None:
         while True:
-            self._meanwhile()
+            self._standstill.look()
             try:
                 peer, _ = self._socket.accept()
             except TimeoutError:
@@ -226,6 +226,7 @@ class ControlServer:
                 continue
             if not self._serve_apart(peer):
                 self._exchange(peer)
+                self._standstill.skip()
 
     def _serve_apart(self, peer: socket.socket) -> bool:
         """Serve a client in a thread of its own, so that none waits for a slow one; False if there can be no more."""

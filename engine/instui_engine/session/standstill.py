@@ -53,6 +53,10 @@ class Standstill:
             self._report(halted)
         self._before = 0.0
 
+    def skip(self) -> None:
+        """Note that the thread that looks has done something else since: nothing is known of that time."""
+        self._last = None
+
 
 def _halted(last: _Look, present: _Look, since: float) -> SessionHalted | None:
     """The period between two looks in which nothing ran since `since`, the last sign of life."""
