@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from conftest import Start
+from instui_engine.commands.command import Recording
+from instui_engine.commands.install import install
 from instui_engine.errors import InstuiError
 from instui_engine.journal.events import (
     CommitStarted,
@@ -25,8 +27,11 @@ from instui_engine.journal.events import (
     StageStarted,
     WorkersChanged,
 )
+from instui_engine.resolve.request import Request
 from instui_engine.session import control as control_module
+from instui_engine.session.context import Context
 from instui_engine.session.control import Control, ControlServer, ask, send
+from instui_engine.session.options import Options
 from support.environments import Venv, until
 from support.wheelsmith import build_wheel
 
@@ -285,6 +290,20 @@ def test_where_there_can_be_no_more_threads_requests_are_answered(
         send(server[0].path, word)
     assert server[1].cancelled()
     assert skipped.wait(60)
+
+
+def test_nothing_is_reported_before_the_first_event_or_after_the_last(tmp_path: Path, venv: Callable[[], Venv]) -> None:
+    control = Control()
+    reports = []
+
+    def listen(line: str) -> None:
+        reports.append(getattr(control.report, "__func__", None) is Context.emit)
+
+    wheel = build_wheel(tmp_path, "one", "1.0", {"one.py": b""})
+    request, options = Request(arguments=(str(wheel),), no_deps=True), Options(cache=tmp_path / "cache")
+    assert install(request, venv().environment, options, control, Recording((listen,))).exit_code == 0
+    assert not reports[0] and not reports[-1]
+    assert all(reports[1:-1])
 
 
 def test_a_client_that_cannot_be_accepted_is_not_the_last(

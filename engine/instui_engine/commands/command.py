@@ -129,6 +129,7 @@ def perform(
         finally:
             try:
                 journal.flush()
+                context.control.report = lambda event: None  # nothing comes after the last event
                 seconds = round(journal.now(), 6)
                 journal.emit(SessionFinished(outcome.exit_code, outcome.error, len(outcome.installed), seconds))
                 shell.close()
@@ -181,7 +182,6 @@ class _Shell:
         journal = self._context.journal
         journal.attach(files)
         control, wall = self._context.control, round(time.time() - journal.now(), 6)
-        control.report = self._context.emit
         if not options.dry_run:
             command, top = " ".join(recording.command), str(self._environment.top)
             facts = Facts(self._session.identity, os.getpid(), top, command, str(self._session.kept), wall)
@@ -205,6 +205,7 @@ class _Shell:
                 cpus=usable_cpus(),
             )
         )
+        control.report = self._context.emit
         if self._session.unkept:
             journal.emit(Warned("", self._session.unkept))
 
@@ -220,7 +221,6 @@ class _Shell:
 
     def close(self) -> None:
         """Stop listening to the control socket."""
-        self._context.control.report = lambda event: None
         if self._server:
             self._server.close()
 

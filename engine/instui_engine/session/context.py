@@ -44,7 +44,7 @@ class Context:
         self.failure: BaseException | None = None  # the first failure; it makes all workers stop
         self.tells_failures = True  # of single wheels; False for a command that does so itself
         self._told: list[InstuiError] = []  # which failures were told, each once
-        self.standstill = Standstill(lambda event: control.report(event))  # which tells nothing after the end
+        self.standstill = Standstill(lambda event: control.report(event))  # as requests are told
         self._load = load()  # at the beginning
         self._next_sample = time.monotonic() + _SAMPLE
 
