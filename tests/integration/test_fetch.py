@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from instui_engine.errors import CACHE, remedy
+from instui_engine.errors import CACHE, FetchError, remedy
 from instui_engine.fetch.download import Client, Download, FetchCancelled
 from instui_engine.fetch.sink import PartialFile
 from instui_engine.fetch.transport import Head, Stream
@@ -348,6 +348,47 @@ def test_nothing_is_written_after_a_download_was_cancelled(
     is_over.set()
     _wait_for_threads()
     assert late == []
+
+
+def test_nothing_is_written_after_ctrl_c_while_a_download_is_dropped(
+    server: WebServer, fetch: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_over, late = threading.Event(), []
+    write = PartialFile.write
+
+    class Interrupted:
+        """A lock for which only the thread that receives can wait."""
+
+        def __enter__(self) -> None:
+            if threading.current_thread().name != "fetch":
+                raise KeyboardInterrupt
+
+        def __exit__(self, *_: object) -> None: ...
+
+    class Watched(Stream):
+        def drop(self) -> None:
+            self._passing = Interrupted()  # type: ignore[assignment]
+            super().drop()
+
+    def watched(target: PartialFile, data: bytes) -> None:
+        late.extend([len(data)] if is_over.is_set() else [])
+        write(target, data)
+
+    monkeypatch.setattr(PartialFile, "write", watched)
+    monkeypatch.setattr("instui_engine.fetch.download.Stream", Watched)
+    with pytest.raises(KeyboardInterrupt):
+        fetch(server.add(PATH, Page(BODY, rate=1_000_000)), cancelled=lambda: fetch.partial.stat().st_size > 0)
+    is_over.set()
+    _wait_for_threads()
+    assert late == []
+
+
+def test_a_write_that_comes_too_late_goes_to_no_other_file(tmp_path: Path) -> None:
+    partial = PartialFile(tmp_path / "partial", "a.whl", (), 0)
+    partial.close()
+    with (tmp_path / "other").open("wb"), pytest.raises(FetchError):  # it gets the same number
+        partial.write(b"late")
+    assert (tmp_path / "other").read_bytes() == b""
 
 
 def test_import_does_not_pay_for_urllib3() -> None:
