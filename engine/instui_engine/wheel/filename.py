@@ -25,7 +25,7 @@ _RUNS = r"[A-Za-z0-9](?:[A-Za-z0-9._]*[A-Za-z0-9])?"
 
 def is_name(text: str) -> bool:
     """Whether all of `text` is what `NAME` is a pattern of."""
-    return text.isascii() and f"{text[:1]}{text.translate(_SEPARATORS)}{text[-1:]}".isalnum()
+    return text.isascii() and text.translate(_SEPARATORS).isalnum() and text[0].isalnum() and text[-1].isalnum()
 
 
 def normalized(name: str) -> str:
