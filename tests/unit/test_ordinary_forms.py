@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from packaging.pylock import is_valid_pylock_path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import parse_wheel_filename as parsed_by_packaging
@@ -17,6 +18,7 @@ from instui_engine.errors import UsageError
 from instui_engine.fs.cache_directory import user_cache
 from instui_engine.plan import compatibility
 from instui_engine.resolve.requirement_text import _indexed
+from instui_engine.resolve.requirements import is_lock_file
 from instui_engine.wheel.filename import NAME, is_name, normalized, parse_wheel_filename
 
 NAMES = st.from_regex(r"[A-Za-z0-9._]{1,6}", fullmatch=True)
@@ -46,6 +48,15 @@ def test_the_file_name_of_a_wheel(name: str, version: str, tags: str) -> None:
 @given(st.text("aZ0._- é²\n", max_size=4))
 def test_the_name_of_a_distribution(text: str) -> None:
     assert is_name(text) == (re.fullmatch(NAME, text) is not None)
+
+
+@given(st.from_regex(r"(/d.x/)?(py)?lock[.x]{0,3}(\.toml)?", fullmatch=True))
+@example("pylock.toml")
+@example("pylock..toml")
+@example("pylock.a.b.toml")
+@example("pylock.dev.toml/x")
+def test_the_name_of_a_lock_file(path: str) -> None:
+    assert is_lock_file(path) == is_valid_pylock_path(Path(path))
 
 
 @given(
