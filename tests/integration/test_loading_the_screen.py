@@ -46,10 +46,10 @@ from instui.tui.views import registry
 print(json.dumps([
     saved == str(platformdirs.user_downloads_path()), platformdirs.__file__ is not None,
     ssl.create_default_context() is not None, DirectoryTree.__name__ == "DirectoryTree",
-    registry.at_home("section"), registry.where("type") == "Home",
+    registry.where("type") == "Home",
 ]))
 """
-    assert run(program) == [True] * 6
+    assert run(program) == [True] * 5
 
 
 @pytest.mark.parametrize(

@@ -122,7 +122,7 @@ AT_HOME = frozenset({
     "open", "back", "help", "palette", "down", "up", "top", "bottom", "page_down", "page_up", "filter", "match_next",
     "match_previous", "all", "copy", "picture", "suspend", "quit", "interrupt",
 })  # fmt: skip
-"""Those of `KEYS` that work at home as well, for who checks keys before the views are loaded."""
+"""Those of `KEYS` that work at home as well: what the view there does, and what needs no session."""
 
 
 def take_keys(keys: Mapping[str, Sequence[str]], where: str) -> None:

@@ -12,7 +12,7 @@ from instui.monitor.model import Snapshot, WheelState
 from instui.monitor.reader import Feed
 from instui.monitor.units import count
 
-from .actions import HOME_KEYS, Action
+from .actions import AT_HOME, HOME_KEYS, Action
 from .controller import Controller, ReadOnly
 from .rows.frame import Facts
 from .showing import Showing
@@ -27,11 +27,7 @@ from .views.view import View
 from .watch import Watch
 
 HOME = "home"  # the mode of what is in front while no session is
-_AT_HOME = frozenset({"help", "palette", "picture", "suspend", "quit", "interrupt"})  # what needs no session
-
-
-def _works_at_home(id: str) -> bool:
-    return id in _AT_HOME or registry.at_home(id)
+_WITHOUT_SESSION = AT_HOME.union(action.id for action in HOME_KEYS)
 
 
 class Sessions(Suspendable):
@@ -131,7 +127,7 @@ class Sessions(Suspendable):
 
     def refusal(self, id: str) -> str:
         """Why an action cannot be done now; "" if it can."""
-        if self.showing is None and not _works_at_home(id):
+        if self.showing is None and id not in _WITHOUT_SESSION:
             return "no session is open"
         return super().refusal(id)
 
@@ -140,7 +136,7 @@ class Sessions(Suspendable):
         """The registry of all actions that there are in a session or, without one, at home."""
         if self.showing is not None:
             return super().actions
-        return [*HOME_KEYS, *(action for action in super().actions if _works_at_home(action.id))]
+        return [*HOME_KEYS, *(action for action in super().actions if action.id in AT_HOME)]
 
     def no_pause(self) -> str:
         """It is over, or somebody else's."""

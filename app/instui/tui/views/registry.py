@@ -73,13 +73,6 @@ def where(id: str) -> str:
     return ", ".join(doing) if 0 < len(doing) < len(VIEWS) + len(ON_TOP) else "everywhere"
 
 
-def at_home(id: str) -> bool:
-    """Whether home does an action that a view does."""
-    from .home import HomeView  # only here: an install whose screen opens has no home, and waits for what is loaded
-
-    return has(HomeView, id)
-
-
 def tabs(snapshot: Snapshot) -> Sequence[Tab]:
     """The tabs of the views, with the number of what happened in each."""
     ids = [(view, f"view_{view.scope}") for view in VIEWS]
