@@ -2,12 +2,16 @@
 
 For each of ours, Python looks for five kinds of files in what it knows of a directory, and asks twice how old the
 source is. Here a module is `NAME.py` or `NAME/__init__.py`, with byte code that was made of it. Whatever else it may be
-is left to Python. Of Python's own, two load others in vain.
+is left to Python.
+
+Of Python's own, two load others in vain, and so does Textual (`tui/loading.py`). They get stand-ins for these, which
+are gone afterwards: whoever needs such a module later gets the real one.
 """
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import MAGIC_NUMBER
@@ -71,13 +75,37 @@ def install() -> None:
         sys.meta_path.insert(0, Finder)
 
 
-class _Late(ModuleType):
-    """Stands for a module of Python's in one that seldom uses it, and loads it then."""
+class StandIn(ModuleType):
+    """Stands for a module in one that seldom uses it, and loads it when something of it is wanted.
+
+    `functions` of it are only wanted when they are called.
+    """
+
+    def __init__(self, name: str, functions: Collection[str] = ()) -> None:
+        super().__init__(name)
+        self._functions = functions
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # the import system asks for these
+            raise AttributeError(name)
+        if name in self._functions:
+            return lambda *arguments, **options: getattr(import_module(self.__name__), name)(*arguments, **options)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
         return getattr(import_module(self.__name__), name)
+
+
+@contextmanager
+def stand_ins(modules: Mapping[str, ModuleType | None]) -> Iterator[None]:
+    """Have those of these names that are not there yet replaced for a while. None: as if there were no such module."""
+    placed = {name: module for name, module in modules.items() if name not in sys.modules}
+    sys.modules.update(placed)  # type: ignore[arg-type] # None, too
+    try:
+        yield
+    finally:
+        for name, module in placed.items():
+            if name in sys.modules and sys.modules[name] is module:
+                del sys.modules[name]
 
 
 def load_pathlib() -> None:
@@ -85,7 +113,8 @@ def load_pathlib() -> None:
 
     That is a thirtieth of a small install.
     """
-    _load("pathlib", _Late("ntpath"), _Late("ipaddress"))
+    with stand_ins({name: StandIn(name) for name in ("ntpath", "ipaddress")}):
+        import_module("pathlib")
 
 
 def load_argparse() -> None:
@@ -95,18 +124,5 @@ def load_argparse() -> None:
         gettext=lambda text: text,  # also None, which is a description that nobody has given
         ngettext=lambda one, several, number: one if number == 1 else several,
     )
-    _load("argparse", untranslated)
-
-
-def _load(name: str, *others: ModuleType) -> None:
-    """Load a module of Python's which gets `others` instead of those of their names, if these are not there yet."""
-    if name in sys.modules:
-        return
-    missing = {other.__name__: other for other in others if other.__name__ not in sys.modules}
-    sys.modules.update(missing)
-    try:
-        import_module(name)
-    finally:
-        for other, module in missing.items():
-            if sys.modules.get(other) is module:
-                del sys.modules[other]
+    with stand_ins({"gettext": untranslated}):
+        import_module("argparse")

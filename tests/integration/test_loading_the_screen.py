@@ -56,12 +56,12 @@ print(json.dumps([
     "program",
     [
         # something else of one of these modules
-        "import sys; from instui.tui import loading\n"
-        "with loading._stand_ins():\n"
+        "from instui.tui import loading\n"
+        "with loading.stand_ins(loading._INSTEAD):\n"
         "    from platformdirs import user_cache_path\n"
         "import json; print(json.dumps(user_cache_path.__module__ == 'platformdirs'))",
         # one that it cannot do without
-        "from instui.tui import loading; loading._ABSENT = ('mimetypes',); loading.load()\n"
+        "from instui.tui import loading; loading._INSTEAD = {'mimetypes': None}; loading.load()\n"
         "import instui.tui.app, json; print(json.dumps(callable(instui.tui.app.run_app)))",
     ],
 )

@@ -175,7 +175,7 @@ def test_pathlib_works_as_ever_and_loads_the_rest_when_it_is_used() -> None:
 
 def test_what_stands_for_a_module_is_replaced_by_it_even_too_early() -> None:
     program = (
-        "import sys\nfrom instui.importing import _Late\nsys.modules['ntpath'] = late = _Late('ntpath')\n"
+        "import sys\nfrom instui.importing import StandIn\nsys.modules['ntpath'] = late = StandIn('ntpath')\n"
         "import ntpath\nassert ntpath is late and ntpath.sep != '/'\nimport ntpath\nassert ntpath is not late\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
