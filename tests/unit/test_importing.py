@@ -13,7 +13,7 @@ import pytest
 
 import instui
 import instui_engine
-from instui.importing import Finder
+from instui.importing import Finder, StandIn, stand_ins
 
 Make = Callable[[str], Path]
 
@@ -179,3 +179,10 @@ def test_what_stands_for_a_module_is_replaced_by_it_even_too_early() -> None:
         "import ntpath\nassert ntpath is late and ntpath.sep != '/'\nimport ntpath\nassert ntpath is not late\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_module_that_is_there_already_stays() -> None:
+    with stand_ins({"os": StandIn("os"), "sys": None}):
+        assert sys.modules["os"] is os
+        assert sys.modules["sys"] is sys
+    assert sys.modules["os"] is os
