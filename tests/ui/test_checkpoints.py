@@ -4,7 +4,6 @@ import gzip
 import random
 import weakref
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,24 +20,11 @@ from instui.tui.transport import Transport
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
 from support.screens import RECORDINGS, Recorded
+from support.tapes import Clock, come, folded, tape_of, told
+from support.time_left import INSTALLS
 
-INSTALLS = Path(__file__).parents[1] / "support" / "installs"
 NAMES = ["a", "b", "c"]
 PATHS = ["lib/x/", "lib/y.py", "bin/tool"]
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def tape_of(timed: Sequence[tuple[float, Event]]) -> Tape:
-    tape = Tape()
-    for t, event in timed:
-        tape.add(t, event)
-    return tape
 
 
 def recorded() -> dict[str, list[str]]:
@@ -53,31 +39,9 @@ RECORDED = recorded()
 
 
 def shown_at(transport: Transport, place: int) -> Snapshot:
-    """The session at a place, however many slices it takes to come there."""
+    """The session at a place."""
     transport.go(place)
-    transport.advance()
-    while transport.behind:
-        transport.advance()
-    shown = transport.snapshot()
-    assert shown is not None
-    return shown
-
-
-def told(shown: Snapshot) -> str:
-    """All that it says. Its indices are shared, and what lies beyond its end counts for nothing."""
-    wheels, locks = shown.wheel_index, shown.lock_index
-    assert all(wheels[wheel.key] == place for place, wheel in enumerate(shown.wheels))
-    assert all(locks[lock.path] == place for place, lock in enumerate(shown.locks))
-    return repr(shown._replace(wheel_index={}, lock_index={}))
-
-
-def folded(tape: Tape, place: int) -> Snapshot:
-    fold = Fold(estimates=True)
-    for t, event in tape.events[:place]:
-        fold.feed(t, event)
-    if place == len(tape):
-        fold.abandon()
-    return fold.snapshot(tape.time(place))
+    return come(transport)
 
 
 def check(timed: Sequence[tuple[float, Event]], chance: random.Random, seeks: int) -> None:
@@ -89,7 +53,7 @@ def check(timed: Sequence[tuple[float, Event]], chance: random.Random, seeks: in
     for number in range(seeks):
         place = chance.randrange(len(tape) + 1)
         shown = shown_at(transport, place)
-        assert told(shown) == told(folded(tape, place))
+        assert told(shown) == told(folded(tape, place, tape.time(place)))
         kept.append((shown, told(shown)))
         if number % 3 == 0:
             transport.prepare()

@@ -21,6 +21,7 @@ from instui.tui.views.view import View
 from instui.tui.widgets.table import Table
 from instui_engine.journal import events
 from support.screens import EVENTS, KEYS_OF_VIEWS, RECORDINGS, TIMELINE, Recorded, press, settle, shown, text_of
+from support.tapes import Clock
 
 JUMPS = (
     "left_square_bracket",
@@ -30,13 +31,6 @@ JUMPS = (
     "comma",
     "full_stop",
 )
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def come(app: InstuiApp) -> None:

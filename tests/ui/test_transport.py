@@ -2,15 +2,13 @@
 
 import gzip
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from instui.monitor.fold import Fold
 from instui.monitor.history import History
 from instui.monitor.landmarks import Landmarks
-from instui.monitor.model import Snapshot
 from instui.monitor.rates import Measured
 from instui.monitor.reader import decoded
 from instui.tui.rows.transport import Stand, bar, layout
@@ -22,29 +20,15 @@ from instui.tui.views.registry import BY_ID
 from instui.tui.watch import Watch
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
-from instui_engine.journal.events import Event
 from support.screens import RECORDINGS, Recorded
+from support.tapes import Clock, come, folded, tape_of, told
+from support.time_left import INSTALLS
 
-INSTALL = Path(__file__).parents[1] / "support" / "installs" / "local.jsonl.gz"
 KEYS = [BY_ID[id] for id in ("step_previous", "step_next", "news_previous", "news_next", "slower", "faster", "live")]
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def lines_of(name: str) -> list[str]:
     return (RECORDINGS / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-
-
-def tape_of(timed: Sequence[tuple[float, Event]]) -> Tape:
-    tape = Tape()
-    for t, event in timed:
-        tape.add(t, event)
-    return tape
 
 
 def playing(name: str, **settings: float) -> tuple[Transport, Clock, Tape]:
@@ -52,32 +36,6 @@ def playing(name: str, **settings: float) -> tuple[Transport, Clock, Tape]:
     transport = Transport(tape, clock, **settings)  # type: ignore[arg-type]
     transport.complete = True
     return transport, clock, tape
-
-
-def come(transport: Transport) -> Snapshot:
-    """The session where the transport stands, however many slices it takes to come there."""
-    transport.advance()
-    while transport.behind:
-        transport.advance()
-    shown = transport.snapshot()
-    assert shown is not None
-    return shown
-
-
-def folded(tape: Tape, place: int, t: float) -> Snapshot:
-    fold = Fold(estimates=True)
-    for at, event in tape.events[:place]:
-        fold.feed(at, event)
-    if place == len(tape):
-        fold.abandon()
-    return fold.snapshot(t)
-
-
-def same(one: Snapshot, other: Snapshot) -> bool:
-    def told(shown: Snapshot) -> str:  # what lies beyond the end of an index counts for nothing
-        return repr(shown._replace(wheel_index={}, lock_index={}))
-
-    return told(one) == told(other)
 
 
 def test_it_plays_at_its_speed_and_ends_where_the_session_does() -> None:
@@ -114,7 +72,7 @@ def test_held_or_stepped_between_two_looks_it_shows_all_until_this_moment(holds:
     clock.now += 0.09  # the screen looks every 0.1 s, in which 12.8 s go by
     if holds:
         transport.hold()
-        assert same(come(transport), folded(tape, tape.place(transport.t), transport.t))
+        assert told(come(transport)) == told(folded(tape, tape.place(transport.t), transport.t))
     transport.go(tape.after_next(transport.place) or 0)
     assert come(transport).t > 11.52
 
@@ -147,7 +105,7 @@ def test_wherever_it_goes_it_shows_what_folding_up_to_there_shows(name: str) -> 
         chance.choice(moves)()
         shown = come(transport)
         assert transport.reached == transport.place
-        assert same(shown, folded(tape, transport.place, transport.t))
+        assert told(shown) == told(folded(tape, transport.place, transport.t))
 
 
 def test_a_way_back_is_made_in_slices_and_shows_nothing_until_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -318,18 +276,18 @@ def test_a_held_live_session_is_gone_through_while_it_goes_on_and_then_shown_as_
     watch.transport.seek(5.0)
     go_on(watch, source, 17.0)
     assert watch.shown.t == pytest.approx(5.0)
-    assert same(watch.shown, folded(watch.tape, watch.transport.place, 5.0))
+    assert told(watch.shown) == told(folded(watch.tape, watch.transport.place, 5.0))
     watch.to_present()
     go_on(watch, source, 18.0)
     assert watch.shown.t == pytest.approx(18.0)
-    assert same(watch.shown, live("busy", 18.0)[0].shown)
+    assert told(watch.shown) == told(live("busy", 18.0)[0].shown)
 
 
 def test_a_display_that_is_held_tells_the_same_time_that_is_left(tmp_path: Path) -> None:
     history = History(tmp_path / "history.json")
     for _ in range(3):
         history.add(Measured(unpack=1.3, link=1.3, copy=1.3, plan=1.3, clean=1.3, replace=1.3))
-    source = Recorded(gzip.decompress(INSTALL.read_bytes()).decode().splitlines())
+    source = Recorded(gzip.decompress((INSTALLS / "local.jsonl.gz").read_bytes()).decode().splitlines())
     watch = Watch(source, source.clock, history=history)
     told = 0
     for tenths in range(5, 100, 5):
