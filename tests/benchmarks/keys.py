@@ -189,6 +189,8 @@ def pressed(
 
 def tell(found: Findings, what: str, latencies: Sequence[float]) -> None:
     """A line of the table."""
+    if not latencies:
+        raise Failed(f"no key was answered: {what}")
     p95 = 1000 * percentile(latencies, 0.95)
     value = Spread(p95, 1000 * min(latencies), 1000 * max(latencies))
     found.lines.append(Line(f"key to screen, p95: {what}", value, "ms", budget=_LATENCY))
