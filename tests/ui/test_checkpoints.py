@@ -163,6 +163,20 @@ def test_what_was_not_seen_yet_is_folded_once_while_there_is_nothing_else_to_do(
     assert len(fed) < checkpoints.EVERY + checkpoints.AT_ONCE
 
 
+def test_what_was_shown_meanwhile_is_not_looked_through_again(
+    fed: list[Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("instui.tui.transport._SPARE", 0.0)
+    tape = tape_of(whole(1000))
+    transport = Transport(tape, Clock(), held=True)
+    assert transport.prepare()
+    shown_at(transport, len(tape) // 2)
+    fed.clear()
+    while transport.prepare():
+        pass
+    assert len(fed) <= len(tape) // 2 + checkpoints.EVERY + checkpoints.AT_ONCE
+
+
 def test_what_copies_have_in_common_they_share() -> None:
     tape = tape_of(whole(500))
     transport = Transport(tape, Clock(), held=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -138,6 +138,33 @@ def test_what_is_not_played_yet_is_gone_to_from_the_timeline(jump: str) -> None:
             assert transport.held
             assert transport.place > before
             assert view.cursor == pytest.approx(transport.t)
+
+    asyncio.run(run())
+
+
+def test_while_nothing_else_is_to_be_done_all_places_are_prepared_a_moment_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("instui.tui.checkpoints.EVERY", 60)
+    monkeypatch.setattr("instui.tui.transport._SPARE", 0.0)
+
+    async def run() -> None:
+        async with replayed(busy()) as (app, pilot, _):
+            await press(pilot, "space")
+            transport = app.watched.transport
+            assert transport is not None
+            due: list[Callable[[], None]] = []
+            app._timer = True
+            monkeypatch.setattr(app, "set_timer", lambda _, call: due.append(call))
+            app.pull()
+            app.pull()
+            assert len(due) == 1  # one after the other, however often it pulls
+            moments = 0
+            while due:
+                due.pop()()
+                moments += 1
+            assert moments > 5
+            assert not transport.prepare()
 
     asyncio.run(run())
 
