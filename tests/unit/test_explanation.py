@@ -120,6 +120,19 @@ def test_the_holder_of_the_environments_lock_is_named_with_its_state_and_start()
     assert headline(explanation) == "why 8.1 s, of which 0.40 s was work"
 
 
+def test_a_timeout_is_offered_only_where_one_of_the_waits_would_have_reached_it() -> None:
+    waits = [
+        event
+        for n in range(5)
+        for event in (
+            (n * 2.0, events.EnvironmentWaiting(".lock", [FLOCK])),
+            (n * 2.0 + 1.5, events.EnvironmentGranted(".lock", 1.5)),
+        )
+    ]
+    finding = the("environment-lock", explain(snapshot_of((0.0, events.SpanStarted("commit")), *waits, ended(10.0))))
+    assert (finding.seconds, finding.remedy) == (7.5, "nothing of ours helps")
+
+
 def test_while_it_lasts_a_wait_is_told_as_such() -> None:
     finding = the("environment-lock", waiting(FLOCK, end=False))
     assert finding.text.startswith("waits for .venv/.lock, held by pid 31817")

@@ -163,6 +163,8 @@ def _in_the_way(holder: Holder | None, case: Case, waits: Sequence[Piece]) -> st
         if case.lasts(waits):
             return f"it is stopped and keeps its locks: `kill -CONT {holder.pid}` lets it go on"
         return f"it was stopped and kept its locks: `kill -CONT {holder.pid}` lets such a process go on"
-    shorter = max(1, int(total(waits) / 2))
+    shorter = int(max(piece.seconds for piece in waits) / 2)
+    if not shorter:  # less than two seconds are nothing to set a timeout for
+        return "nothing of ours helps"
     would = "would fail" if case.lasts(waits) else "would have failed"
     return f"nothing of ours helps; --lock-timeout {shorter} {would} instead of waiting"
