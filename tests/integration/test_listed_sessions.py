@@ -99,6 +99,12 @@ def test_where_there_is_no_environment_a_running_session_is_found_by_its_id(
     unknown = error_line(run_instui("explain", "1999", cwd=nowhere), 1)
     assert unknown.startswith("no running session is called 1999, and recorded ones are looked for in one environment")
     assert unknown.endswith("; name it with --python")
+    with session.stopped():
+        stopped = error_line(run_instui("explain", started.session, cwd=nowhere), 1)
+    assert stopped.endswith(
+        "does not say where its journal is: it is stopped; name its environment with --python, "
+        f"or let it go on with kill -CONT {session.process.pid}"
+    )
     session.process.kill()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from instui.monitor.joined import Joined
 from instui.monitor.reader import Source, Tail
 from instui.monitor.remote import JoinedRemote, Remote
-from instui.monitor.sessions import KnownSession, lives, recording, started
-from instui_engine.errors import InstuiError, printable
+from instui.monitor.sessions import KnownSession, journal_of, lives, recording, started
+from instui_engine.errors import InstuiError
 from instui_engine.journal.events import SessionStarted
 
 
@@ -23,21 +23,18 @@ class Attached:
         """`everything`: sessions that begin there later belong to them. Raises InstuiError."""
         self.sessions = list(chosen)
         self._may_control = may_control
-        for one in chosen:
-            if not one.journal:
-                raise InstuiError(
-                    f"session {printable(one.session)} (pid {one.pid}) does not say where its journal is: it is "
-                    "stopped, or of an earlier version of instui"
-                )
+        journals = [journal_of(one) for one in chosen]
         if len(chosen) == 1 and not everything:
             self.source, self.controller = _tail(chosen[0]), self._remote(chosen[0])
             return
-        begun = {one: first for one in chosen if (first := started(Path(one.journal))) is not None}
+        begun = {
+            one: first for one, journal in zip(chosen, journals, strict=True) if (first := started(journal)) is not None
+        }
         if len(begun) < len(chosen):
             raise InstuiError("one of the sessions has only begun; attach again in a moment")
         self.sessions.sort(key=lambda one: begun[one].clock)
         self._remotes = [self._remote(one) for one in self.sessions]
-        self._known = {Path(one.journal).name for one in chosen}
+        self._known = {journal.name for journal in journals}
         self.source = Joined(
             [_tail(one) for one in self.sessions],
             [begun[one] for one in self.sessions],

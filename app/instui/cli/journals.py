@@ -11,7 +11,7 @@ from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.newest import in_order, newest
 from instui.monitor.recording import MOST, lines_of, open_recording
-from instui.monitor.sessions import KnownSession, journal_directories, running
+from instui.monitor.sessions import KnownSession, journal_directories, journal_of, running
 from instui.monitor.standstill import Standstill
 from instui.monitor.units import count, number
 from instui_engine.errors import TargetError, UsageError, printable, reason
@@ -64,12 +64,15 @@ def find(parsed: argparse.Namespace) -> Path | None:
 
 
 def _running(name: str, error: TargetError) -> Path:
-    """The journal of the session of that name that runs in any environment, where there is no environment here."""
-    found = [one for one in running() if one.session.startswith(name) and one.journal]
+    """The journal of the session of that name that runs in any environment, where there is no environment here.
+
+    Raises InstuiError.
+    """
+    found = [one for one in running() if one.session.startswith(name)]
     if len(found) > 1:
         raise UsageError(f"{len(found)} running sessions begin with {printable(name)}; give more of the id") from error
     if found:
-        return Path(found[0].journal)
+        return journal_of(found[0])
     raise TargetError(
         f"no running session is called {printable(name)}, and recorded ones are looked for in one environment, but "
         "there is none here; name it with --python"

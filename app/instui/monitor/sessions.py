@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from instui_engine.errors import InstuiError
+from instui_engine.errors import InstuiError, printable
 from instui_engine.fs.files import open_regular
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import SessionFinished, SessionStarted
@@ -139,6 +139,18 @@ def _why_silent(pid: int) -> State:
 
 def _silent(socket: Listening, pid: int, state: State) -> KnownSession:
     return KnownSession(socket.session, pid, state, "", "", 0.0, 0.0, "", "", -1, control=socket.path)
+
+
+def journal_of(session: KnownSession) -> Path:
+    """The journal of a running session. Raises InstuiError if the session does not say where that is."""
+    if session.journal:
+        return Path(session.journal)
+    why = "it is busy, or of an earlier version of instui"
+    if session.state == "stopped":
+        why = f"it is stopped; name its environment with --python, or let it go on with kill -CONT {session.pid}"
+    raise InstuiError(
+        f"session {printable(session.session)} (pid {session.pid}) does not say where its journal is: {why}"
+    )
 
 
 def lives(session: KnownSession) -> bool:
