@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.made_up_journal import whole
+from instui.monitor.eta import Estimator
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.reader import decoded
@@ -175,6 +176,22 @@ def test_what_was_shown_meanwhile_is_not_looked_through_again(
     while transport.prepare():
         pass
     assert len(fed) <= len(tape) // 2 + checkpoints.EVERY + checkpoints.AT_ONCE
+
+
+def test_what_was_estimated_for_many_wheels_is_not_estimated_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[float] = []
+    look = Estimator.look
+    monkeypatch.setattr(Estimator, "look", lambda self, t, *given: (looks.append(t), look(self, t, *given))[1])
+    monkeypatch.setattr("instui.monitor.eta.MOST", 400)
+    tape = tape_of(whole(500))
+    transport = Transport(tape, Clock(), held=True)
+    while transport.prepare():
+        pass
+    assert looks
+    before = [*looks]
+    for place in range(2 * checkpoints.EVERY - 1, len(tape), checkpoints.EVERY):
+        shown_at(transport, place)
+    assert looks == before
 
 
 def test_what_copies_have_in_common_they_share() -> None:

@@ -290,13 +290,13 @@ class SessionRecord:
 
     def _look(self, t: float, before: eta.Estimator) -> eta.Estimator:
         """The estimator that has looked at how things stand; of many wheels, copies of this need not look again."""
-        many = self._looks is not None and len(self.wheels) > eta.MOST
-        if many and self._looks is not None and (known := self._looks.get(t)):
+        looks = self._looks if len(self.wheels) > eta.MOST else None
+        if looks is not None and (known := looks.get(t)):
             return known
         how, estimator = self._how(), before.copy()
         estimator.look(t, standing(self.wheels, how.replaces, estimator.rates), how)
-        if many and self._looks is not None:
-            self._looks[t] = estimator
+        if looks is not None:
+            looks[t] = estimator
         return estimator
 
     def _how(self) -> eta.How:
