@@ -213,6 +213,17 @@ def test_holders_are_said_again_when_they_are_in_the_way_at_another_path(monkeyp
     assert said == ["lib/x", "lib/y"]
 
 
+def test_a_holder_that_lets_go_is_not_said_to_be_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    known, unknown = HOLDERS[0], Holder(state="not known")
+    at_each_look = [[known], [unknown], [known], [], [unknown], [unknown], [known], [unknown]]
+    looks = iter(at_each_look)
+    said: list[Sequence[Holder]] = []
+    monkeypatch.setattr(waiting, "_LOOK", 0.0)
+    tries = iter([False] * len(at_each_look) + [True])
+    wait(on_wait=said.append, holders=lambda: next(looks)).poll(lambda: next(tries), 0.0)
+    assert said == [[known], [unknown], [known]]
+
+
 def test_who_is_in_the_way_is_looked_up_once_a_second_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     looks: list[float] = []

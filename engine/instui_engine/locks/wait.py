@@ -49,6 +49,7 @@ class LockWait:
         self._holders = holders
         self._on_wait = on_wait
         self._told: tuple[object, ...] | None = None
+        self._named_before = False
         self._next_look = 0.0
         self._cancelled = cancelled
         self._advice = advice
@@ -88,6 +89,11 @@ class LockWait:
             return
         holders = self._holders()
         self._next_look = time.monotonic() + _LOOK
+        named = any(holder.pid or holder.session for holder in holders)
+        if self._named_before and not named:  # who had it may have let it go this moment: the next look tells
+            self._named_before = False
+            return
+        self._named_before = named
         found = (self.path, *map(_identity, holders))  # `holders` may have found another path
         if found != self._told:
             self._told = found
