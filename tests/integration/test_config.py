@@ -82,6 +82,8 @@ def test_bash_completes_commands_flags_and_their_values(run_instui: Run, tmp_pat
         )  # fmt: skip
 
     assert complete("instui", "tra") == ["trace"]
+    assert complete("instui", "--th") == ["--theme"]  # of home
+    assert complete("instui", "--theme", "l") == ["light"]
     assert complete("instui", "install", "--lock-") == ["--lock-timeout"]
     assert complete("instui", "install", "--theme", "") == ["dark", "light", "ansi", "mono"]
     assert complete("instui", "install", "--chi") == []  # hidden
@@ -102,6 +104,7 @@ def test_zsh_loads_its_script(run_instui: Run, tmp_path: Path) -> None:
 def test_the_manual_page_names_every_command_and_flag(run_instui: Run, tmp_path: Path) -> None:
     page = ok(run_instui("man"))
     plain = page.replace(r"\-", "-")
+    assert ".B --theme" in plain.partition(".SH HOME")[2].partition(".SH ")[0]
     for name, command in commands(parser()).items():
         assert f'.SH "{name.upper()}"' in plain
         for action in command._actions:

@@ -61,7 +61,8 @@ def test_a_shell_completes_what_is_installed_where_the_line_says_by_the_program_
             terminal.send(f"~/bin/instui {line}\t")
             terminal.shows(f"~/bin/instui {line}ne")
             terminal.send("\x15")
-        for line, word in (("serve rep", "lay"), ("install --ui=pl", "ain"), ("install x --link-mode har", "dlink")):
+        given = (("serve rep", "lay"), ("install --ui=pl", "ain"), ("install x --link-mode har", "dlink"))
+        for line, word in (*given, ("--the", "me"), ("--theme lig", "ht")):
             terminal.send(f"~/bin/instui {line}\t")
             terminal.shows(f"~/bin/instui {line}{word}")
             terminal.send("\x15")

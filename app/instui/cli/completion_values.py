@@ -1,4 +1,7 @@
-"""`--flag=VALUE` in the scripts of shtab, which complete `--flag VALUE`; those of fish also words, but no paths."""
+"""What the scripts of shtab lack: `--flag=VALUE`, of which fish has words, but no paths; and flags of one level only.
+
+In zsh, a flag of `instui` alone would be taken for that of a command that has one of the same name.
+"""
 
 import re
 
@@ -21,6 +24,8 @@ _instui() {
 _COMPLETE = re.compile(r"^complete .*-F _shtab_instui instui$", re.MULTILINE)
 # "--flag[help]:what:how", or {-f,--flag}"[help]:what:how"
 _TAKES_VALUE = re.compile(r'^  ("--[\w-]+|\{-[^}]*\}")(?=\[(\\.|[^]\\])*\]:)', re.MULTILINE)
+_TOP = "_arguments -C -s $_shtab_instui_options"
+_TOP_BEFORE_COMMAND = "_arguments -C -s -A '-*' $_shtab_instui_options"
 _PATH = "(__fish_complete_path (commandline -ct))"
 _PATH_AFTER_FLAG = "(__fish_complete_path (string replace -r '^--[^=]*=' '' -- (commandline -ct)))"
 
@@ -28,6 +33,7 @@ _PATH_AFTER_FLAG = "(__fish_complete_path (string replace -r '^--[^=]*=' '' -- (
 def with_values(script: str, shell: str) -> str:
     """The script of shtab for that shell, so that it also completes values after `=`."""
     if shell == "zsh":
+        script = script.replace(_TOP, _TOP_BEFORE_COMMAND)
         return _TAKES_VALUE.sub(lambda found: re.sub(r"--[\w-]+", r"\g<0>=", found[0]), script)
     if shell == "bash":
         return _COMPLETE.sub(lambda found: _BASH + found[0].replace("-F _shtab_instui", "-F _instui"), script)

@@ -27,12 +27,14 @@ def page() -> Iterator[str]:
     what, _, description = (top.description or "").partition(". ")
     yield rf"instui \- {_escaped(_name(what))}"
     yield ".SH SYNOPSIS"
-    yield from (".B instui", ".I COMMAND", ".RI [ ARGUMENT ...]")
+    yield from (".B instui", ".RI [ OPTION ...]", ".br", ".B instui", ".I COMMAND", ".RI [ ARGUMENT ...]")
     yield ".SH DESCRIPTION"
     yield from _wrapped(description)
     yield ".SH COMMANDS"
     for name, command in known.items():
         yield from (".TP", rf".B {_escaped(name)}", *_wrapped(command.description or ""))
+    yield ".SH HOME"
+    yield from (*_wrapped("Of `instui` alone, without a command; and of the program."), *_flags(top))
     for name, command in known.items():
         yield rf'.SH "{_escaped(name.upper())}"'
         yield from _command(command)
@@ -60,6 +62,10 @@ def _command(command: argparse.ArgumentParser) -> Iterator[str]:
     yield from _wrapped(command.description or "")
     yield ".PP"
     yield from _wrapped(" ".join(command.format_usage().split()).removeprefix("usage: "))
+    yield from _flags(command)
+
+
+def _flags(command: argparse.ArgumentParser) -> Iterator[str]:
     for action in command._actions:
         if action.help is argparse.SUPPRESS or isinstance(action, argparse._SubParsersAction | argparse._HelpAction):
             continue

@@ -264,13 +264,13 @@ def locks(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
-def whose(parser: argparse.ArgumentParser, what: str = "") -> None:
+def whose(parser: "argparse._ActionsContainer", what: str = "") -> None:
     """Add what names an environment that is only looked at; `what` is it, if not simply that."""
     _place(parser, what)
     parser.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
 
 
-def _place(parser: argparse.ArgumentParser, what: str = "") -> None:
+def _place(parser: "argparse._ActionsContainer", what: str = "") -> None:
     what = what or "the environment; default: the active one, or the nearest .venv"
     parser.add_argument("--python", "-p", type=named, metavar="ENV_OR_INTERPRETER", help=what)
     parser.add_argument("--target", type=named, metavar="DIR", help="a directory of distributions, as with pip")
@@ -329,9 +329,10 @@ def replay(parser: argparse.ArgumentParser) -> None:
     whose(parser)
 
 
-def ui(group: "argparse._ActionsContainer") -> None:
-    """Add the flag that says which user interface there is."""
-    group.add_argument("--ui", help="default: tui where somebody watches, plain elsewhere", **choice(UIS))
+def ui(group: "argparse._ActionsContainer", what: str = "") -> None:
+    """Add the flag that says which user interface there is; `what` is its help, if not simply that."""
+    what = what or "default: tui where somebody watches, plain elsewhere"
+    group.add_argument("--ui", help=what, **choice(UIS))
 
 
 def looks(group: "argparse._ActionsContainer") -> None:

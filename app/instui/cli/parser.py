@@ -24,7 +24,7 @@ _EXITS = (
 
 _SEE = "see `instui --help`"
 _SEVERAL = ("*", "+")  # of argparse, for an argument that may be given more than once
-_ALONE = ("--help", "-h", "--version", "-V")  # flags of the program, not of home
+_ALONE = ("--help", "-h", "--version", "-V")  # flags of the program, not of home; they come before all others
 
 
 class Command(NamedTuple):
@@ -137,7 +137,8 @@ class _Parser(argparse.ArgumentParser):
 
 def parser(chosen: str = "") -> argparse.ArgumentParser:
     """The parser of the whole command line; if `chosen` is the name of a command, of that one alone."""
-    top = _Parser(prog="instui", usage="%(prog)s [COMMAND ...]", description=f"{_WHAT} {_HOME}", epilog=_EXITS)
+    usage = "%(prog)s [OPTION ...]\n       %(prog)s COMMAND ..."
+    top = _Parser(prog="instui", usage=usage, description=f"{_WHAT} {_HOME}", epilog=_EXITS)
     top.add_argument("-V", "--version", action="version", version=f"instui {__version__}")
     commands = top.add_subparsers(
         prog="instui", title="commands", dest="command", metavar="COMMAND", required=True, parser_class=_Parser
@@ -146,7 +147,16 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
         if name == chosen or chosen not in COMMANDS:  # a parser costs a quarter of a millisecond even without flags
             added = commands.add_parser(name, help=command.help, description=command.help, epilog=options.VARIABLES)
             command.options(added)
+    if chosen not in COMMANDS:  # no command: the whole is told
+        _home_flags(top.add_argument_group("home", "`instui` alone, without a command, takes:"))
     return top
+
+
+def _home_flags(home: "argparse._ActionsContainer") -> None:
+    """Add the flags of `instui` without a command."""
+    options.whose(home)
+    options.ui(home, "tui: also where CI is set; any other: no home, which is a full screen")
+    options.looks(home)
 
 
 def commands(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentParser]:
@@ -159,13 +169,15 @@ def commands(top: argparse.ArgumentParser) -> Mapping[str, argparse.ArgumentPars
 
 def is_without_command(arguments: Sequence[str]) -> bool:
     """Whether a command line means home, which has flags only."""
-    return not arguments or (arguments[0].startswith("-") and arguments[0] not in _ALONE)
+    return not arguments or (arguments[0].startswith("-") and not {*_ALONE} & {*arguments})
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """A command line that begins with a command. Raises UsageError."""
     if is_without_command(arguments):
-        parse_home(arguments)  # what is wrong with its flags is said first
+        ui = parse_home(arguments).ui  # what is wrong with its flags is said first
+        if ui not in ("", "tui"):
+            raise UsageError(f"name a command: home is a full screen, which --ui {ui} rules out; {_SEE}")
         raise UsageError(
             f"name a command: home opens only on a terminal that is not dumb, and not where CI is set; {_SEE}"
         )
@@ -244,9 +256,7 @@ def _meant(word: str, known: Iterable[str]) -> str:
 def parse_home(arguments: list[str]) -> argparse.Namespace:
     """A command line without a command: whose recordings home shows, and how. Raises UsageError."""
     home = _Parser(prog="instui", description=_WHAT, epilog=_EXITS)
-    options.whose(home)
-    options.ui(home)
-    options.looks(home)
+    _home_flags(home)
     parsed = argparse.Namespace()
     _, unknown = home.parse_known_args(arguments, parsed)
     if command := next((word for word in unknown if word in COMMANDS), ""):
