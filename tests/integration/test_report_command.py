@@ -71,7 +71,7 @@ def test_a_journal_is_not_replaced_by_its_report(tmp_path: Path, run_instui: Run
 
 def test_where_it_cannot_be_written_nothing_is_left(tmp_path: Path, run_instui: Run) -> None:
     line = error_line(run_instui("report", BUSY, "-o", tmp_path / "none" / "x.html"), 1)
-    assert line.startswith("cannot write the report: ")
+    assert line.startswith("cannot write the file: ")
     assert line.endswith("No such file or directory")
     assert files_in(tmp_path) == []
 

@@ -35,12 +35,22 @@ def test_an_install_is_a_trace(venv: Callable[[], Venv], run_instui: Run, tmp_pa
     assert ok(run_instui("trace", "--python", environment.top, "-o", "-")) == (tmp_path / "x.json").read_text()
 
 
+def test_without_a_name_it_is_called_as_the_session_and_nothing_is_overwritten(run_instui: Run, tmp_path: Path) -> None:
+    name = "instui-20261122-101500-4242.json"
+    assert ok(run_instui("trace", RECORDING, cwd=tmp_path)).startswith(f"{name}: ")
+    first = (tmp_path / name).read_bytes()
+    assert trace_events.read(first.decode()).facts["session"] == "20261122-101500-4242"
+    assert error_line(run_instui("trace", RECORDING, cwd=tmp_path), 2).startswith(f"{name} is there already")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_bytes() == first
+
+
 def test_the_journal_itself_is_not_overwritten(run_instui: Run, tmp_path: Path) -> None:
     journal = tmp_path / "x.jsonl"
     journal.write_bytes(RECORDING.read_bytes())
     assert "is the journal itself" in error_line(run_instui("trace", journal, "-o", journal), 2)
     assert journal.read_bytes() == RECORDING.read_bytes()
-    assert "cannot write the trace" in error_line(run_instui("trace", journal, "-o", tmp_path / "no" / "x"), 1)
+    assert "cannot write the file: " in error_line(run_instui("trace", journal, "-o", tmp_path / "no" / "x"), 1)
     assert json.loads(ok(run_instui("trace", journal, "-o", "-")))["otherData"]["session"] == "20261122-101500-4242"
 
 
@@ -140,4 +150,3 @@ def test_without_the_extra_an_install_goes_well_and_trace_says_what_to_install(
 
 def test_a_name_is_not_taken_for_a_collector(run_instui: Run) -> None:
     assert "must be the URL of a collector, not 'a'" in error_line(run_instui("install", "--otlp", "a"), 2)
-    assert "nothing to do" in error_line(run_instui("trace", "x.jsonl"), 2)

@@ -82,7 +82,6 @@ def test_a_name_that_is_also_a_directory_is_explained_when_it_is_not_found(
 def test_a_journal_that_is_not_there_is_not_waited_for(clean_environ: dict[str, str], tmp_path: Path) -> None:
     for command in ("explain", "report", "replay", "trace"):
         arguments = [sys.executable, "-m", "instui", command, str(tmp_path / "nowhere.jsonl")]
-        arguments += ["-o", str(tmp_path / "trace.json")] if command == "trace" else []
         done = subprocess.run(arguments, env=clean_environ, capture_output=True, text=True, timeout=60, check=False)
         assert done.returncode == 2
         assert "cannot read the journal" in done.stderr

@@ -286,20 +286,26 @@ def explain(parser: argparse.ArgumentParser) -> None:
 def report(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui report`."""
     _which_session(parser)
-    parser.add_argument(
-        "--output",
-        "-o",
-        type=named,
-        metavar="FILE",
-        help="replaced if it is there; -: stdout; default: instui-SESSION.html here, which must not be there yet",
-    )
+    _output(parser, "html")
 
 
 def trace(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui trace`."""
     _which_session(parser)
-    parser.add_argument("--output", "-o", default="", metavar="FILE", help="where to write it; -: stdout")
+    _output(parser, "json", "; with --otlp: none")
     _otlp(parser, "send it to a collector of OpenTelemetry", asked=True)
+
+
+def _output(parser: argparse.ArgumentParser, suffix: str, but: str = "") -> None:
+    """Add the flag that says where a file is written; `but` is an exception from its default."""
+    parser.add_argument(
+        "--output",
+        "-o",
+        type=named,
+        metavar="FILE",
+        help=f"replaced if it is there; -: stdout; default: instui-SESSION.{suffix} here, which must not be there yet"
+        f"{but}",
+    )
 
 
 def _which_session(parser: argparse.ArgumentParser) -> None:

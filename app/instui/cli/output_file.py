@@ -1,13 +1,38 @@
 """The file that a command writes for its user: whole or not at all, and only where no file of another kind is."""
 
 import os
+import re
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from instui_engine.errors import UsageError, printable
+from instui.monitor.model import Snapshot
+from instui_engine.errors import InstuiError, UsageError, printable, reason
 from instui_engine.fs.files import set_mode
+
+_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")  # in a session's id
+_LONGEST = 100  # characters of one
+
+
+def write(given: str, snapshot: Snapshot, suffix: str, pieces: Iterable[bytes]) -> Path:
+    """Write a file as it is called, replacing one of that name; "": a new one, called as the session.
+
+    Raises UsageError where the new one is there already, and InstuiError.
+    """
+    target = Path(given or _name(snapshot, suffix))
+    try:
+        (replace if given else create)(target, pieces)
+    except FileExistsError as error:
+        raise UsageError(f"{printable(str(target))} is there already; -o FILE replaces a file") from error
+    except OSError as error:
+        raise InstuiError(f"cannot write the file: {reason(error, target)}") from error
+    return target
+
+
+def _name(snapshot: Snapshot, suffix: str) -> str:
+    session = snapshot.session.session if snapshot.session else ""
+    return f"instui-{_UNUSUAL.sub('-', session)[:_LONGEST]}{suffix}"
 
 
 def check(target: Path, journal: Path | None) -> None:

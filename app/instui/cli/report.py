@@ -1,7 +1,6 @@
 """`instui report`: a session as one HTML file. It reads a journal and writes that file, and nothing else."""
 
 import argparse
-import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +16,7 @@ from instui.overwritten.difference import FileContent
 from instui.report.notes import Note, note
 from instui.report.page import page
 from instui.report.session import Recorded
-from instui_engine.errors import InstuiError, UsageError, printable, reason
+from instui_engine.errors import InstuiError, printable, reason
 from instui_engine.fs.files import open_regular
 from instui_engine.journal.events import Event
 from instui_engine.target.environment import PRIVATE
@@ -27,9 +26,6 @@ from . import output_file
 from .explain import earlier_sessions
 from .journals import find, look_closely
 from .output import print_lines
-
-_UNUSUAL = re.compile(r"[^A-Za-z0-9._-]")  # in a session's id
-_LONGEST = 100  # characters of one
 
 
 def make(parsed: argparse.Namespace) -> int:
@@ -43,13 +39,7 @@ def make(parsed: argparse.Namespace) -> int:
     if output == "-":
         _print(data)
         return 0
-    target = Path(output or _name(recorded.snapshot))
-    try:
-        (output_file.replace if output else output_file.create)(target, [data])
-    except FileExistsError as error:
-        raise UsageError(f"{printable(str(target))} is there already; -o FILE replaces a file") from error
-    except OSError as error:
-        raise InstuiError(f"cannot write the report: {reason(error, target)}") from error
+    target = output_file.write(output, recorded.snapshot, ".html", [data])
     print_lines([f"{printable(str(target))}, {size(len(data))}"])
     return 0
 
@@ -90,14 +80,6 @@ def _contents(snapshot: Snapshot, read: bytes) -> Callable[[str], FileContent] |
         if read and own.read(len(read)) == read:
             return partial(read_content, session.top)
     return None
-
-
-# -- the file
-
-
-def _name(snapshot: Snapshot) -> str:
-    session = snapshot.session.session if snapshot.session else ""
-    return f"instui-{_UNUSUAL.sub('-', session)[:_LONGEST]}.html"
 
 
 def _print(data: bytes) -> None:

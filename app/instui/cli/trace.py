@@ -10,7 +10,7 @@ from instui.monitor.units import count
 from instui.trace import chrome
 from instui.trace.session_tracks import KEPT, Timed
 from instui.trace.trace import trace
-from instui_engine.errors import InstuiError, UsageError, printable, reason
+from instui_engine.errors import InstuiError, UsageError, printable
 from instui_engine.journal.events import Event
 
 from . import output_file
@@ -27,31 +27,27 @@ def show(parsed: argparse.Namespace) -> int:
         if isinstance(event, KEPT):
             kept.append((t, event))
 
-    if not parsed.output and parsed.otlp is None:
-        raise UsageError("nothing to do: name a file with -o, or a collector with --otlp")
+    output: str = parsed.output or ""
+    if output and output != "-":
+        output_file.check(Path(output), path)  # before the work is done
     snapshot = look(path, listen)
-    if parsed.output:
-        _write(parsed.output, path, snapshot, kept)
+    if output or parsed.otlp is None:
+        _write(output, snapshot, kept)
     if parsed.otlp is not None:
         _send(parsed.otlp, path, snapshot, kept)
     return 0
 
 
-def _write(output: str, path: Path | None, snapshot: Snapshot, kept: Sequence[Timed]) -> None:
+def _write(output: str, snapshot: Snapshot, kept: Sequence[Timed]) -> None:
     made = trace(snapshot, kept)
     lines = chrome.lines(made, snapshot)
     if output == "-":
         print_lines(lines)
         return
-    target = Path(output)
-    output_file.check(target, path)
-    try:
-        output_file.replace(target, (f"{line}\n".encode("ascii") for line in lines))
-    except OSError as error:
-        raise InstuiError(f"cannot write the trace {reason(error, target)}") from error
+    target = output_file.write(output, snapshot, ".json", (f"{line}\n".encode("ascii") for line in lines))
     slices = sum(len(track.slices) for group in made.groups for track in group.tracks)
     what = f"{count(slices, 'slice')}, {count(len(made.flows), 'flow')}"
-    print_lines([f"{printable(output)}: {what}; ui.perfetto.dev or chrome://tracing shows it"])
+    print_lines([f"{printable(str(target))}: {what}; ui.perfetto.dev or chrome://tracing shows it"])
 
 
 def _send(endpoint: str, path: Path | None, snapshot: Snapshot, kept: Sequence[Timed]) -> None:
