@@ -26,6 +26,8 @@ def run(parsed: argparse.Namespace) -> int:
         return _foretell(cache)
     freed = prune(cache, parsed.lock_timeout, lambda: False, _on_wait)
     removed = _wheels(freed.entries, freed.built)
+    if parsed.quiet:
+        return 0
     print_lines([f"{removed} removed, {size(freed.size)} freed; {count(freed.kept, 'wheel')} in use"])
     return 0
 

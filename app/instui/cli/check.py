@@ -47,7 +47,7 @@ def run(parsed: argparse.Namespace) -> int:
         tables += [_table(one.kind, one.distribution, one.paths, one.text) for one in ours]
         packages.answer(distributions=len(packages.installed), problems=tables, error=failed)
     elif dependencies or ours or not failed:
-        _print(packages, dependencies, ours)
+        _print(packages, dependencies, ours, parsed.quiet)
     if failed:
         print_error(failed if odd else f"uv: {failed}")
     return 1 if dependencies or ours or failed else 0
@@ -76,11 +76,12 @@ def _subject(line: str) -> str:
     return named[1] if named else ""
 
 
-def _print(packages: Packages, dependencies: Sequence[str], ours: Sequence[Finding]) -> None:
+def _print(packages: Packages, dependencies: Sequence[str], ours: Sequence[Finding], quiet: bool) -> None:
     lines = [*dependencies, *(f"{printable(one.distribution)} is {one.kind}: {printable(one.text)}" for one in ours)]
     number = len(packages.installed)
     if not lines:
-        print_lines([f"{count(number, 'distribution')}: all whole, and what they require is there"])
+        well = f"{count(number, 'distribution')}: all whole, and what they require is there"
+        print_lines([] if quiet else [well])
         return
     hint = "; `instui doctor` says more, and `instui doctor --repair` mends what it can" if ours else ""
     print_lines([*lines, f"{count(len(lines), 'problem')} in {count(number, 'distribution')}{hint}"])

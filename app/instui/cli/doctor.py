@@ -40,7 +40,8 @@ def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control)
     )
     environment = environment_from(parsed, writable=parsed.repair, any_python=not parsed.repair)
     found = diagnose(environment, options, control)
-    if not parsed.json:
+    says = not parsed.json and not parsed.quiet
+    if says or not (parsed.json or parsed.repair or found.is_clean):  # with -q, too: that is what went wrong
         print_lines([*report(found), closing(found, repairing=parsed.repair)])
     done: list[RepairResult] = []
     left = found
@@ -48,12 +49,12 @@ def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control)
 
         def on_repair(one: RepairResult) -> None:
             done.append(one)
-            if not parsed.json:
+            if says:
                 print_lines([_repaired(one, environment)])
 
         repair(found, _request(parsed), options, control, on_repair, command, _on_wait)
         left = diagnose(environment, options, control)
-        if not parsed.json:
+        if says or not (parsed.json or left.is_clean):
             print_lines(_afterwards(left))
     if parsed.json:
         answer = _plain(found)

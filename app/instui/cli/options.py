@@ -287,6 +287,7 @@ def report(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui report`."""
     _which_session(parser)
     _output(parser, "html")
+    quiet(parser)
 
 
 def trace(parser: argparse.ArgumentParser) -> None:
@@ -294,6 +295,7 @@ def trace(parser: argparse.ArgumentParser) -> None:
     _which_session(parser)
     _output(parser, "json", "; with --otlp: none")
     _otlp(parser, "send it to a collector of OpenTelemetry", asked=True)
+    quiet(parser)
 
 
 def _output(parser: argparse.ArgumentParser, suffix: str, but: str = "") -> None:
@@ -372,6 +374,7 @@ def doctor(parser: argparse.ArgumentParser) -> None:
     _work(how)
     how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
     how.add_argument("--no-fsync", action="store_true", help="do not wait for the disk, for throw-away environments")
+    quiet(how)
 
 
 def config(parser: argparse.ArgumentParser) -> None:
@@ -407,6 +410,7 @@ def cache(parser: argparse.ArgumentParser) -> None:
                 metavar="SECONDS",
                 help="how long to wait for running installs at most; default: %(default)s",
             )
+            quiet(action)
 
 
 def _session(parser: argparse.ArgumentParser) -> None:
@@ -436,8 +440,13 @@ def _screen(how: "argparse._ArgumentGroup") -> None:
 
 
 def _volume(how: "argparse._ArgumentGroup") -> None:
-    how.add_argument("-q", "--quiet", action="store_true", help="only what went wrong")
+    quiet(how)
     how.add_argument("-v", "--verbose", action="store_true", help="also each wheel, retries and turns")
+
+
+def quiet(how: "argparse._ActionsContainer") -> None:
+    """Add the flag that all have which do or judge something. What only answers has none: nothing would be left."""
+    how.add_argument("-q", "--quiet", action="store_true", help="only what went wrong")
 
 
 def _otlp(how: "argparse.ArgumentParser | argparse._ArgumentGroup", what: str, asked: bool = False) -> None:

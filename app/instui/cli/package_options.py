@@ -3,7 +3,7 @@
 import argparse
 
 from .flag_values import choice
-from .options import whose
+from .options import quiet, whose
 from .standing import Each
 
 FORMATS = ("columns", "freeze", "json")
@@ -36,6 +36,7 @@ def show(parser: argparse.ArgumentParser) -> None:
 
 def check(parser: argparse.ArgumentParser) -> None:
     """Add the flags of `instui check`."""
+    quiet(parser)
     _shared(parser)
 
 

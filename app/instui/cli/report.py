@@ -40,7 +40,8 @@ def make(parsed: argparse.Namespace) -> int:
         _print(data)
         return 0
     target = output_file.write(output, recorded.snapshot, ".html", [data])
-    print_lines([f"{printable(str(target))}, {size(len(data))}"])
+    if not parsed.quiet:
+        print_lines([f"{printable(str(target))}, {size(len(data))}"])
     return 0
 
 

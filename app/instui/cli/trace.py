@@ -32,25 +32,29 @@ def show(parsed: argparse.Namespace) -> int:
         output_file.check(Path(output), path)  # before the work is done
     snapshot = look(path, listen)
     if output or parsed.otlp is None:
-        _write(output, snapshot, kept)
+        done = _write(output, snapshot, kept)
+        print_lines([done] if done and not parsed.quiet else [])
     if parsed.otlp is not None:
-        _send(parsed.otlp, path, snapshot, kept)
+        done = _send(parsed.otlp, path, snapshot, kept)
+        print_lines([] if parsed.quiet else [done])
     return 0
 
 
-def _write(output: str, snapshot: Snapshot, kept: Sequence[Timed]) -> None:
+def _write(output: str, snapshot: Snapshot, kept: Sequence[Timed]) -> str:
+    """Write the trace; return what is there now, in a line; "" if that is stdout."""
     made = trace(snapshot, kept)
     lines = chrome.lines(made, snapshot)
     if output == "-":
         print_lines(lines)
-        return
+        return ""
     target = output_file.write(output, snapshot, ".json", (f"{line}\n".encode("ascii") for line in lines))
     slices = sum(len(track.slices) for group in made.groups for track in group.tracks)
     what = f"{count(slices, 'slice')}, {count(len(made.flows), 'flow')}"
-    print_lines([f"{printable(str(target))}: {what}; ui.perfetto.dev or chrome://tracing shows it"])
+    return f"{printable(str(target))}: {what}; ui.perfetto.dev or chrome://tracing shows it"
 
 
-def _send(endpoint: str, path: Path | None, snapshot: Snapshot, kept: Sequence[Timed]) -> None:
+def _send(endpoint: str, path: Path | None, snapshot: Snapshot, kept: Sequence[Timed]) -> str:
+    """Send the session; return how much that was, in a line. Raises InstuiError."""
     from instui.trace.otlp import Message, NotSent
 
     if not snapshot.over:
@@ -61,4 +65,4 @@ def _send(endpoint: str, path: Path | None, snapshot: Snapshot, kept: Sequence[T
         number = Message(snapshot, kept, socket.gethostname() if is_here else "").send(endpoint)
     except NotSent as error:
         raise InstuiError(f"the session was not sent to the collector: {error}") from error
-    print_lines([f"{count(number, 'span')} sent"])
+    return f"{count(number, 'span')} sent"
