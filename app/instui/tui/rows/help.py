@@ -56,7 +56,14 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs, width: int
                     )
                 )
         lines.append(())
-    lines.append(line(("Signs", "strong")))
+    lines += [
+        line(("Mouse", "strong")),
+        _sign("click", "key", "selects a row, again: opens it; does what stands under it: a tab, a key of the last line"),
+        _sign("wheel", "key", "scrolls"),
+        _sign("shift+drag", "key", "selects text in most terminals (option in some of macOS), without the program"),
+        (),
+        line(("Signs", "strong")),
+    ]
     for phase, style, meaning in _LEGEND:
         lines.append(line((f"  {glyphs.phases[phase]} {phase.value:<9} ", style), (meaning, "text")))
     lines += [
@@ -69,6 +76,7 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs, width: int
         _sign(".lock", "text", "the environment's own lock, which uv takes as well"),
         _sign("the name", "text", "the lock on a distribution's name: one session at a time installs or removes it"),
         _sign("lock waits", "text", "for how long of the session some wheel, or all of it, waited for others"),
+        _sign("elsewhere", "text", "who of other sessions waits for this one: `instui attach --all` or `instui locks`"),
         (),
         line(("Bars and rows", "strong")),
         _sign(

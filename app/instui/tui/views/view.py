@@ -53,7 +53,7 @@ class View(HeldScreen[None]):
     gives_way: bool = False  # whether its rows give way to what the caption says at a good end
     without: ClassVar[frozenset[str]] = frozenset()  # ids of actions of its base classes that make no sense in it
     AUTO_FOCUS = ""  # no widget gets the keys unless it is focused explicitly
-    ALLOW_SELECT = False  # Textual cannot select what lines say, but at each click it would paint the whole screen
+    ALLOW_SELECT = False  # at each click Textual would paint the whole screen; terminals select text with shift
     DEFAULT_CSS = """
     View { layout: vertical; background: $background; color: $foreground; }
     View #header, View #counters { background: $panel; }
