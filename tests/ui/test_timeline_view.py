@@ -171,13 +171,16 @@ def test_gaps_are_visited_in_time() -> None:
     on_timeline(check)
 
 
-def test_a_gap_from_the_start_of_the_program_begins_at_0() -> None:
+def test_a_gap_from_the_start_of_the_program_begins_there_as_far_as_the_cursor_can_go() -> None:
     async def check(app: InstuiApp, view: TimelineView, pilot: Pilot[Result]) -> None:
         assert view.activity(view.snapshot).gaps[0][0] == -0.5
         await press(pilot, "right_curly_bracket")
-        assert view.cursor == 0.0
+        assert view.cursor == -0.5
+        assert "gap of 2.5 s" in text_of(app)
+        await press(pilot, "left")
+        assert view.cursor == -0.5
         await press(pilot, "right", "right", "left_curly_bracket")
-        assert view.cursor == 0.0
+        assert view.cursor == -0.5
         await press(pilot, "left_curly_bracket")
         assert "no gap before this" in text_of(app)
 

@@ -220,8 +220,7 @@ class OverTime(Overview):
 
     def _to_gap(self, step: int) -> None:
         found = self.activity(self.snapshot)
-        begins = [max(begin, 0.0) for begin, _ in found.gaps]  # what was before 0 is no time of the session's clock
-        place = self._beside(begins, step)
+        place = self._beside([begin for begin, _ in found.gaps], step)
         if place is None and step > 0 and (further := self.application.on_to_gap()):
             self._go_to(further[0], f"nothing is heard for {units.seconds(further[1])}")
             return
@@ -231,7 +230,7 @@ class OverTime(Overview):
         begin, end = found.gaps[place]
         piece = found.held_up((begin + end) / 2)
         what = f": {timeline_panel.words(piece.kind)}" if piece is not None else ""
-        self._go_to(begins[place], f"gap of {units.seconds(end - begin)}{what}")
+        self._go_to(begin, f"gap of {units.seconds(end - begin)}{what}")
 
     def _beside(self, times: Sequence[float], step: int) -> int | None:
         """The place of the time after the cursor, or before it; without a cursor, the first or the last."""
