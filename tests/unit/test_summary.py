@@ -179,6 +179,25 @@ def test_a_wait_for_the_environments_lock_in_which_the_session_was_killed_is_tol
     ]
 
 
+def test_waits_of_one_of_several_sessions_for_others_are_told_by_holder_the_longest_first() -> None:
+    fold = Fold()
+    fold.feed(0.0, START)
+    fold.feed(0.0, A)
+    uv, pip = (Holder("", "", pid, command, "", 0.0) for pid, command in ((77, "uv sync"), (78, "pip install")))
+    for begin, took, holder in (
+        (1.0, 2.0, uv),
+        (4.0, 5.0, pip),
+        (10.0, 1.0, uv),
+        (12.0, 0.05, Holder("", "", 79, "", "", 0.0)),
+    ):
+        fold.feed(begin, events.WaitStarted("#2", "environment", ".lock", [holder]))
+        fold.feed(begin + took, events.WaitFinished("#2", "environment", ".lock", took))
+    lines = summary(fold.snapshot(14.0)._replace(sessions=("1", "2")))
+    assert [line.partition(": ")[2] for line in lines if "waited for" in line] == [
+        "8.1 s, held by pid 78 (pip install) for 5.0 s, by pid 77 (uv sync) for 3.0 s"
+    ]
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_a_full_disk_that_stops_lines_of_a_list_is_told_once(own: bool) -> None:
     full = [remedy(OSError(errno.ENOSPC, f"no room for {name}"), CACHE) for name in "abc"]

@@ -17,6 +17,7 @@ NAMES_LISTED = 50
 PAIRS_LISTED = 3
 FAILURES_LISTED = 10
 COLLISIONS_LISTED = 10
+HOLDERS_LISTED = 2
 SLOW_SECONDS = 1.0  # seconds of a phase of one wheel that is worth naming
 WAIT_SECONDS = 0.1  # seconds of waiting, summed over the wheels, that are worth a line; turns take less
 
@@ -265,7 +266,7 @@ def _waits(snapshot: Snapshot) -> list[str]:
 
 
 def _session_waits(snapshot: Snapshot) -> list[str]:
-    """The waits that are not for claims, by what they were for, with the holders of the longest."""
+    """The waits that are not for claims, by what they were for, with their holders, those of the longest first."""
     kinds: dict[str, list[SessionWait]] = {}
     environment = snapshot.environment
     if environment and environment.waited:  # a short wait has no event of its own, so its holder is not known
@@ -274,16 +275,31 @@ def _session_waits(snapshot: Snapshot) -> list[str]:
         kinds.setdefault(wait.what, []).append(wait)
     lines = []
     for what, waits in kinds.items():
-        took = [(snapshot.t if wait.end is None else wait.end) - wait.begin for wait in waits]
+        took = sum(_length(wait, snapshot) for wait in waits)
         if what == "environment" and environment and not snapshot.sessions:
-            took = [environment.waited_until(snapshot.t)]  # as the engine has measured it
-        longest = max(waits, key=lambda wait: (snapshot.t if wait.end is None else wait.end) - wait.begin)
-        if sum(took) >= WAIT_SECONDS:
-            wheel = f" ({printable(_label(snapshot, longest.wheel))})" if longest.wheel else ""
-            lines.append(
-                f"  waited for {wait_target(what)}{wheel}: {seconds(sum(took))}{_held(longest.holders, snapshot)}"
-            )
+            took = environment.waited_until(snapshot.t)  # as the engine has measured it
+        waits.sort(key=lambda wait: -_length(wait, snapshot))
+        if took >= WAIT_SECONDS:
+            wheel = f" ({printable(_label(snapshot, waits[0].wheel))})" if waits[0].wheel else ""
+            lines.append(f"  waited for {wait_target(what)}{wheel}: {seconds(took)}{_by_holder(waits, snapshot)}")
     return lines
+
+
+def _length(wait: SessionWait, snapshot: Snapshot) -> float:
+    return (snapshot.t if wait.end is None else wait.end) - wait.begin
+
+
+def _by_holder(waits: Sequence[SessionWait], snapshot: Snapshot) -> str:
+    """Who was in the way, the longest wait being the first; for how long each, if there were several."""
+    took: dict[str, float] = {}
+    for wait in waits:
+        if names := holder_names(wait.holders, snapshot.session, lambda key: _label(snapshot, key), most=1):
+            took[names] = took.get(names, 0.0) + _length(wait, snapshot)
+    took = {names: length for names, length in took.items() if length >= WAIT_SECONDS}
+    if len(took) < 2:
+        return _held(waits[0].holders, snapshot)
+    longest = sorted(took.items(), key=lambda one: -one[1])
+    return f", held {listed((f'by {names} for {seconds(length)}' for names, length in longest), HOLDERS_LISTED)}"
 
 
 def _held(holders: Sequence[Holder], snapshot: Snapshot) -> str:

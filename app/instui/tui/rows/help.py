@@ -58,7 +58,7 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs, width: int
         lines.append(())
     lines += [
         line(("Mouse", "strong")),
-        _sign("click", "key", "selects a row, again: opens it; does what stands under it: a tab, a key of the last line"),
+        _sign("click", "key", "selects a row, again: opens it; on a tab or a key of the last line, does that"),
         _sign("wheel", "key", "scrolls"),
         _sign("shift+drag", "key", "selects text in most terminals (option in some of macOS), without the program"),
         (),
