@@ -4,7 +4,7 @@ from functools import partial
 
 from benchmarks.lab import Case, Lab, pip_installs, uv_installs
 from benchmarks.measure import SOME, Skip, Variant
-from benchmarks.programs import Instui, uv_pip
+from benchmarks.programs import HAS_ISAL, WITHOUT_ISAL, Instui, uv_pip
 from benchmarks.results import Findings
 
 _GIGABYTES = 0.65  # of one unpacked set
@@ -62,11 +62,17 @@ def p3(lab: Lab) -> Findings:
     """Empty caches, wheels local: unpack, check and install."""
     files, rounds = lab.material.wheels, lab.rounds(4)
     if lab.material.names:
-        lab.needs_room(3 * (rounds + 1) * _GIGABYTES)
+        lab.needs_room(4 * (rounds + 1) * _GIGABYTES)
     cases = [
         _case(lab, "cold", "uv cold", 0.8, None, "--no-fsync", "--no-deps", *files, cold=True),
         _case(lab, "cold, synced", "uv cold", 1.0, None, "--no-deps", *files, cold=True),
     ]
+
+    def with_isal(instui: Instui, name: str) -> Variant:
+        return lab.installs(instui, name, "--no-fsync", "--no-deps", *files, cold=True, isal=True)
+
+    if HAS_ISAL and lab.other is None:  # revisions are built without extras
+        cases.append(Case("cold, with isal", with_isal, "uv cold", 0.8))
     return lab.race(cases, [uv_installs("uv cold", *files, cold=True)], rounds=rounds, warm_up=1)
 
 
@@ -78,7 +84,7 @@ def p3b(lab: Lab) -> Findings:
     lab.needs_room(3 * (rounds + 1) * _GIGABYTES * 1.3)
 
     def variables(fresh: str) -> dict[str, str]:
-        return {**lab.material.index, "UV_CACHE_DIR": f"{fresh}-uv"}
+        return {**lab.material.index, **WITHOUT_ISAL, "UV_CACHE_DIR": f"{fresh}-uv"}
 
     def ours(arguments: list[str], instui: Instui, name: str) -> Variant:
         words = [*instui.module, "install", "--ui", "none", *arguments]

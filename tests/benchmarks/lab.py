@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from benchmarks.material import Material
 from benchmarks.measure import Bench, Say, Skip, Variant
-from benchmarks.programs import Instui, pip_install, uv_pip
+from benchmarks.programs import WITHOUT_ISAL, Instui, pip_install, uv_pip
 from benchmarks.results import Findings
 
 
@@ -65,15 +65,22 @@ class Lab:
             raise Skip(f"needs {gigabytes:.1f} GB on the disk, {free:.1f} are free")
 
     def installs(
-        self, instui: Instui, label: str, *arguments: str, cold: bool = False, program: Sequence[str] = ()
+        self,
+        instui: Instui,
+        label: str,
+        *arguments: str,
+        cold: bool = False,
+        isal: bool = False,
+        program: Sequence[str] = (),
     ) -> Variant:
-        """An install by instui, without an index; cold: with an empty cache each time."""
+        """An install by instui, without an index; cold: with an empty cache each time, by zlib or by ISA-L."""
         words = [*(program or instui.module), "install", "--offline", "--ui", "none"]
         return Variant(
             label,
             lambda venv, fresh: [
                 *words, "--cache-dir", fresh if cold else self.cache(instui), "--python", venv, *arguments
             ],
+            lambda _: WITHOUT_ISAL if cold and not isal else {},
         )  # fmt: skip
 
     def race(

@@ -1,7 +1,9 @@
 """The command lines of what is compared. All run on the interpreter of the benchmarks, or on that of a revision."""
 
+import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +11,10 @@ import uv
 
 # What would change what is measured, or where it goes. "PYTHON": byte code is written and used as usual.
 _DROPPED = ("PYTHON", "INSTUI_", "VIRTUAL_ENV", "CONDA_PREFIX", "UV_LINK_MODE", "UV_COMPILE_BYTECODE", "UV_CONCURRENT")
+
+# The interpreter of the benchmarks may have the extra `fast`, as the tests want it; what is usual is measured without.
+WITHOUT_ISAL: Mapping[str, str] = {"PYTHONPATH": str(Path(__file__).with_name("without_isal"))}
+HAS_ISAL = importlib.util.find_spec("isal") is not None
 
 
 def environment(uv_cache: str) -> dict[str, str]:

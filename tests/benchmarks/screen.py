@@ -4,12 +4,14 @@ import os
 import select
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.journals import finished, is_over
 from benchmarks.keys import SIZE, keys, screen_variables
 from benchmarks.lab import Lab
 from benchmarks.measure import Failed, Sample, make_venv
+from benchmarks.programs import WITHOUT_ISAL
 from benchmarks.recordings import recordings
 from benchmarks.results import Findings
 from support import watched
@@ -46,12 +48,13 @@ def p6(lab: Lab) -> Findings:
     for cold, usual in ((True, 4), (False, 7)):
         state = "cold" if cold else "warm"
         rounds = lab.rounds(usual)
+        measured = replace(lab, variables={**lab.variables, **WITHOUT_ISAL}) if cold else lab
         total, warm_up = rounds + lab.warm_up(1), lab.warm_up(1)
         lab.say(f"{state} installs, alone and with a screen: {total} times each")
         kinds = ("alone", "under", "attached") if cold else ("alone", "under")
         for number in range(total):
             for kind in kinds if number % 2 else kinds[::-1]:
-                sample = _install(lab, lab.place / f"{state}-{number}-{kind}", kind, cold)
+                sample = _install(measured, lab.place / f"{state}-{number}-{kind}", kind, cold)
                 if number >= warm_up:
                     found.samples.setdefault(f"{state}, {kind}", []).append(sample)
         found.ratio(f"{state}, under", f"{state}, alone", _UNDER, what=f"{state} install, under the screen / none")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import revisions
+from benchmarks import programs, revisions
 from benchmarks.command import main
 from benchmarks.disks import disk
 from benchmarks.installs import p3, p3b
@@ -93,6 +93,17 @@ def test_two_revisions_run_in_turn_and_are_compared_with_each_other(work: Path, 
         "instui cold, synced / older cold, synced",
     ]
     assert not any("uv" in label for label in found.samples)
+
+
+def test_what_is_usual_is_measured_without_the_extra(work: Path, tmp_path: Path) -> None:
+    measuring = lab(work, tmp_path, made_up(work, *_TOY.synthetic))
+    say = [sys.executable, "-c", "from isal import isal_zlib"]
+    for isal, found in ((False, False), (True, programs.HAS_ISAL)):
+        variables = measuring.installs(_OURS, "cold", cold=True, isal=isal).variables("")
+        done = subprocess.run(say, env={**measuring.variables, **variables}, capture_output=True, check=False)
+        assert (done.returncode == 0) == found
+    expected = ["instui cold", "instui cold, synced", *["instui cold, with isal"][: programs.HAS_ISAL]]
+    assert [line.what for line in p3(measuring).lines] == [f"{label} / uv cold" for label in expected]
 
 
 def test_an_install_that_leaves_too_little_is_no_sample(work: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A warm install loads and starts only what it needs; the engine knows nothing of the app."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -54,7 +55,7 @@ HEAVY = ("uv", "venv", "pip", "packaging.pylock", "packaging.requirements", "tom
 NEEDLESS = (
     *("anyio", "asyncio", "concurrent", "importlib.metadata", "packaging", "platformdirs", "installer"),
     *("configparser", "tempfile", "shutil", "filelock", "logging", "dataclasses", "inspect", "random", "hashlib"),
-    *("gettext", "ntpath"),
+    *("gettext", "ntpath", "isal"),
     *(("ipaddress",) if sys.version_info < (3, 13) else ()),  # since then pathlib does not load what loads it
 )
 
@@ -145,7 +146,7 @@ def test_a_cold_install_of_a_wheel_file_needs_no_network(
     )
     assert complete(target.site, "tool-1.0")
     assert "instui_engine.store.unpack" in report.modules
-    assert report.of([*USER_INTERFACES, *NETWORK, "anyio", "asyncio"]) == []
+    assert report.of([*USER_INTERFACES, *NETWORK, "anyio", "asyncio", "isal"]) == []
 
 
 def test_an_install_from_an_index_needs_no_event_loop(
@@ -172,6 +173,14 @@ def test_an_install_from_an_index_needs_no_event_loop(
     assert complete(target.site, "tool-1.0")
     assert "urllib3" in report.modules
     assert report.of([*USER_INTERFACES, "anyio", "asyncio"]) == []
+
+
+def test_the_library_that_inflates_is_loaded_where_a_large_file_is_unpacked(
+    observe: Callable[..., Loaded], venv: Callable[[], Venv], tmp_path: Path
+) -> None:
+    wheel = build_wheel(tmp_path, "tool", "1.0", {"tool.py": b"# large\n" * 9000})
+    words = ("install", "--ui", "none", "--no-deps", "--cache-dir", tmp_path / "cold", "--python", venv().top, wheel)
+    assert ("isal.isal_zlib" in observe("instui", *words).modules) == bool(importlib.util.find_spec("isal"))
 
 
 def test_the_library_that_makes_launchers_is_loaded_when_a_wheel_is_unpacked_and_not_again(

@@ -4,10 +4,11 @@
 
 runs COUNT cases from seed FIRST, with bounded memory and time for each, and prints what came of them as JSON; a failure
 names its seed. A case is good if it is refused by an InstuiError of one printable line, or accepted as an independent
-reader understands it: zipfile, configparser and `importlib.metadata`, email, csv.
+reader understands it: zipfile, configparser and `importlib.metadata`, email, csv; and what ISA-L inflates by zlib.
 """
 
 import configparser
+import contextlib
 import csv
 import email
 import hashlib
@@ -23,6 +24,7 @@ import struct
 import sys
 import tempfile
 import zipfile
+import zlib
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -30,12 +32,14 @@ from pathlib import Path
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from instui_engine.errors import InstuiError
+from instui_engine.errors import BadWheelError, InstuiError
+from instui_engine.wheel import inflate as inflating
 from instui_engine.wheel.archive import open_archive
 from instui_engine.wheel.metadata import WheelMetadata, read_wheel_metadata
 from instui_engine.wheel.record import verify_wheel
 from support.corpus import CASES
 from support.corpus.model import FILE, INFO, Installed, contents
+from support.deflate import INCOMPLETE, by_zlib, compressed, odd
 from support.wheelsmith import digest
 
 MEMORY = 1 << 30  # bytes of address space
@@ -149,6 +153,32 @@ def archive(dice: random.Random) -> None:
         for member in opened.members:
             assert b"".join(map(bytes, opened.chunks(member))) == members[member.path]
     assert members == _as_zipfile_reads(data)
+
+
+def inflate(dice: random.Random) -> None:
+    """A compressed stream, by ISA-L."""
+    inflating._SMALLEST = 0
+    isal = inflating._isal()
+    assert isal, "the extra `fast` is not installed"
+    behind = dice.choice((0, 0, 0, 0, 0, 0, 1, 2, 6, 7, 8, 20))
+    packed = dice.choice((compressed, _changed, odd))(dice) + dice.randbytes(behind)
+    content = b""
+    with contextlib.suppress(isal.error):
+        content = isal.decompressobj(-15).decompress(packed, 1 << 20)
+    size = max(0, len(content) + dice.choice((0, 0, 0, 0, 1, -1)))
+    crc = zlib.crc32(content[:size])
+    expected, why = by_zlib(packed, size, crc)
+    found = inflating.by_isal(memoryview(packed), size, crc)
+    assert found == expected or (expected is None and INCOMPLETE.search(why)), why
+    if expected is None:
+        raise BadWheelError(why)
+
+
+def _changed(dice: random.Random) -> bytes:
+    """A stream that was mutated, most often at its beginning, where the codes are."""
+    stream = compressed(dice)
+    head = dice.choice((100, len(stream)))
+    return mutated(stream[:head], dice, stream) + stream[head:]
 
 
 def unpack(dice: random.Random) -> None:
@@ -268,7 +298,8 @@ def _text(name: str, words: Sequence[str], dice: random.Random) -> bytes:
 
 TEXTS: dict[str, list[bytes]] = {}
 TARGETS: dict[str, Callable[[random.Random], None]] = {
-    "archive": archive, "unpack": unpack, "metadata": metadata, "wheel": wheel, "points": points, "record": record,
+    "archive": archive, "inflate": inflate, "unpack": unpack, "metadata": metadata, "wheel": wheel, "points": points,
+    "record": record,
 }  # fmt: skip
 
 

@@ -23,6 +23,8 @@ from instui_engine.errors import CACHE, ROOM, BadWheelError, printable, reason
 from instui_engine.fs.paths import add_directories
 from instui_engine.values import NamedTuple
 
+from .inflate import by_isal
+
 STORED, DEFLATED = 0, 8
 
 # A single ratio would refuse real wheels: deflate reaches 1032:1 on a member of blanks. Whole archives stay below 9:1
@@ -101,6 +103,8 @@ class Archive:
         with self._view[member.offset : member.offset + member.compressed] as packed:
             if member.method == STORED:
                 data = bytes(packed)
+            elif (sound := by_isal(packed, member.size, member.crc)) is not None:
+                return sound
             else:
                 # Not zlib.decompress: it has no limit, and ignores what follows the end of the stream. One byte more
                 # than declared, so that zlib reads on to the end mark, and a longer stream shows.
@@ -122,7 +126,10 @@ class Archive:
         """
         crc = size = 0
         with self._view[member.offset : member.offset + member.compressed] as packed:
-            for piece in _stored(packed) if member.method == STORED else self._inflated(member, packed):
+            if member.method != STORED and (sound := by_isal(packed, member.size, member.crc)) is not None:
+                yield from _cut(memoryview(sound))
+                return
+            for piece in _cut(packed) if member.method == STORED else self._inflated(member, packed):
                 size += len(piece)
                 if size > member.size:
                     self._refuse_size(member)
@@ -168,9 +175,9 @@ class Archive:
         self.refuse(f"the compressed data of {printable(member.path)} are damaged ({why})")
 
 
-def _stored(packed: memoryview) -> Iterator[memoryview]:
-    for start in range(0, len(packed), CHUNK):
-        with packed[start : start + CHUNK] as piece:
+def _cut(content: memoryview) -> Iterator[memoryview]:
+    for start in range(0, len(content), CHUNK):
+        with content[start : start + CHUNK] as piece:
             yield piece
 
 
