@@ -135,6 +135,7 @@ class Wrong:
         return self._wrong == "ends early" or (self._stream.eof and self._wrong != "no end")
 
     def decompress(self, data: memoryview, limit: int, /) -> bytes:
+        assert limit > 0, "that means no limit"
         found = self._stream.decompress(data, limit)
         match self._wrong:
             case "error":
