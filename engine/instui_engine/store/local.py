@@ -21,7 +21,7 @@ from instui_engine.values import NamedTuple
 
 FORMAT = 2
 DIRECTORY = f"local-{FORMAT}"  # directory of the notes, below the cache
-_CHUNK = 1 << 20
+_CHUNK = 256 << 10  # for larger pieces the kernel gives new pages each time
 SETTLED = 2  # seconds after which another change is sure to get another ctime
 
 

@@ -14,7 +14,6 @@ from instui_engine.values import NamedTuple
 from instui_engine.wheel.archive import open_archive
 from instui_engine.wheel.extract import extract
 from instui_engine.wheel.manifest import Manifest, build, dump
-from instui_engine.wheel.record import Row
 
 from .entry import UNSEALED
 from .examine import examine
@@ -77,11 +76,10 @@ def _unpack(job: Job, progress: Progress, cancelled: Callable[[], bool]) -> Mani
         metadata, rows, flaws = examine(archive, job.filename, job.allow_record)
         extracted = extract(archive, files, rows, advanced, sealed)
     # read back, as the file system may round it
-    seal = UNSEALED if sealed is None else (files / extracted[0].path).stat().st_mtime_ns
-    shebangs = _shebangs(files, metadata.data_dir, [file.path for file in extracted])
-    written = {file.path: file.size for file in extracted}
-    rows = {file.path: Row(file.algorithm, file.digest, file.size) for file in extracted}
-    manifest = build(metadata, rows, written, shebangs, seal, job.unsynced, flaws)
+    seal = UNSEALED if sealed is None else (files / next(iter(extracted))).stat().st_mtime_ns
+    shebangs = _shebangs(files, metadata.data_dir, extracted)
+    sizes = {path: row.size or 0 for path, row in extracted.items()}
+    manifest = build(metadata, extracted, sizes, shebangs, seal, job.unsynced, flaws)
     (directory / "manifest").write_bytes(dump(manifest))
     set_mode(directory / "manifest", 0o644)  # several users may share a cache, whatever the umask of the first
     set_mode(files, 0o755)

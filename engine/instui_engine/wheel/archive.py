@@ -412,15 +412,17 @@ def _path(entry: _Entry) -> str:
         raise BadWheelError(f"a name has {len(entry.name)} bytes, at most {LONGEST_PATH} are allowed")
     if path.startswith("/") or _DRIVE.match(path):
         raise BadWheelError(f"the path {printable(path)} is absolute")
-    if "\\" in path or _DECEPTIVE.search(path):
+    is_plain = path.isascii() and path.isprintable()
+    if "\\" in path or not (is_plain or _DECEPTIVE.search(path) is None):
         raise BadWheelError(f"the path {printable(path)} contains a forbidden character")
-    for component in path.split("/"):
-        if not component:
-            raise BadWheelError(f"the path {printable(path)!r} has an empty component")
-        if component in (".", ".."):
-            raise BadWheelError(f"the path {printable(path)} contains {component!r} as a component")
-        if len(component) * 4 > LONGEST_COMPONENT and len(component.encode()) > LONGEST_COMPONENT:
-            raise BadWheelError(f"a component of {printable(path)} is longer than {LONGEST_COMPONENT} bytes")
+    components = path.split("/")
+    if "" in components:
+        raise BadWheelError(f"the path {printable(path)!r} has an empty component")
+    for wrong in (".", ".."):
+        if wrong in components:
+            raise BadWheelError(f"the path {printable(path)} contains {wrong!r} as a component")
+    if len(entry.name) > LONGEST_COMPONENT and any(len(part.encode()) > LONGEST_COMPONENT for part in components):
+        raise BadWheelError(f"a component of {printable(path)} is longer than {LONGEST_COMPONENT} bytes")
     return path
 
 

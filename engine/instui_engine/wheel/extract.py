@@ -15,41 +15,30 @@ from instui_engine.fs.paths import directories_of
 from instui_engine.values import NamedTuple
 
 from .archive import CHUNK, Archive, Member
-from .record import STRONG, left_out
+from .record import STRONG, Row, left_out
 
-Digests = Mapping[str, tuple[str, str, int | None]]
-"""By path: hashlib's name of the algorithm, the digest in urlsafe base64 without padding, the size (see record.Row)."""
-
-_UNKNOWN = ("sha256", "", None)
+_UNKNOWN = Row("sha256", "", None)
 _NEW: Mapping[str, Callable[..., "hashlib._Hash"]] = {name: getattr(hashlib, name) for name in STRONG}
 _STEP_BYTES = 256 << 10
 _STEP_FILES = 64
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-class Extracted(NamedTuple):
-    """A file that was written, with the hash of what was written (as in RECORD; sha256 if that has none)."""
-
-    path: str
-    size: int
-    executable: bool
-    algorithm: str
-    digest: str
-
-
 def extract(
     archive: Archive,
     destination: Path,
-    digests: Digests,
+    rows: Mapping[str, Row],
     progress: Callable[[int, int], None] = lambda size, files: None,
     mtime: int | None = None,
-) -> list[Extracted]:
+) -> dict[str, Row]:
     """Write all files but `__pycache__` below `destination`, an empty directory that nobody else writes to.
+
+    Return for each file that was written its size, and the hash of what was written: that of `rows`, or a sha256.
 
     Files get mode 0644, or 0755 where the archive has an x bit and for scripts, whatever the umask; directories 0755.
     All get `mtime` (nanoseconds) if it is given.
-    A file for which `digests` has no digest is written unchecked (RECORD itself; `record.verify_wheel` says which
-    others). Where it has a weak one, that is compared, and the result has a sha256.
+    A file for which `rows` has no digest is written unchecked (RECORD itself; `record.verify_wheel` says which others).
+    Where it has a weak one, that is compared, and the result has a sha256.
     `progress` gets the bytes and files written since its last call, every 256 KiB or 64 files.
     Raises BadWheelError where content, CRC or hash is wrong, and OSError; the caller then removes `destination`.
     """
@@ -57,10 +46,11 @@ def extract(
     root = os.fspath(destination)
     how = _How(root, _make_directories(root, members), mtime)
     tally = _Tally(progress)
-    done = []
+    done: dict[str, Row] = {}
     for member in members:
         path, size = member.path, member.size
-        wanted, expected, _ = digests.get(path) or _UNKNOWN
+        row = rows.get(path) or _UNKNOWN
+        wanted, expected, _ = row
         algorithm = wanted if wanted in STRONG else "sha256"
         try:
             digest = encoded((_write if size <= CHUNK else _stream)(archive, member, algorithm, how, tally))
@@ -69,7 +59,8 @@ def extract(
             archive.refuse(f"{printable(path)} is the same file as another one on this file system")
         if expected and (digest if algorithm == wanted else _digest_of(f"{root}/{path}", wanted)) != expected:
             archive.refuse(f"{printable(path)} is not the file that RECORD lists ({wanted} differs)")
-        done.append(Extracted(path, size, member.executable, algorithm, digest))
+        is_same = row == (algorithm, digest, size)
+        done[path] = row if is_same else Row(algorithm, digest, size)
     tally.flush()
     return done
 
@@ -134,6 +125,8 @@ def _make_directories(root: str, members: Iterable[Member]) -> bool:
 
 def _is_script(path: str) -> bool:
     """Whether it is a script, even without x bits, as in archives from Windows (binary distribution format)."""
+    if ".data/scripts/" not in path:
+        return False
     first, _, rest = path.partition("/")
     return first.endswith(".data") and rest.startswith("scripts/")
 

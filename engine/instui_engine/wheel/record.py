@@ -33,7 +33,6 @@ _DIGEST = "[A-Za-z0-9_-]+"
 _HEX = "[0-9a-fA-F]+"
 _NO_PATH = "[\x00-\x1f\x7f]|^[A-Za-z]:"  # control characters, the drives of Windows
 _RUNS = (".py", ".pyc", ".pyd", ".so", ".pth")  # what Python imports, or reads when it starts
-_SPECIAL = frozenset(',"\r\n\ufeff')  # the last one because a byte order mark at the beginning would be dropped
 _OTHER = "it was changed after it was built, so take another version"
 
 
@@ -52,6 +51,7 @@ def parse(text: str, what: str) -> dict[str, Row]:
     """
     import csv  # a wheel is unpacked once
 
+    is_digest = re.compile(_DIGEST).fullmatch
     rows: dict[str, Row] = {}
     try:
         for fields in csv.reader(_lines(text), strict=True):
@@ -62,20 +62,16 @@ def parse(text: str, what: str) -> dict[str, Row]:
             path, digest, size = fields
             if path in rows:
                 _refuse(what, f"RECORD lists {path} twice")
-            rows[path] = _row(path, digest, size, what)
+            algorithm, equals, value = digest.partition("=")
+            value = value.rstrip("=")
+            if digest and not (algorithm and equals and is_digest(value)):
+                _refuse(what, f"RECORD has a malformed hash for {path}")
+            if size and not (len(size) < 16 and size.isascii() and size.isdigit()):
+                _refuse(what, f"RECORD has a malformed size for {path}")
+            rows[path] = Row(algorithm, value, int(size) if size else None)
     except csv.Error as error:
         _refuse(what, f"RECORD is malformed: {error}")
     return rows
-
-
-def _row(path: str, digest: str, size: str, what: str) -> Row:
-    algorithm, equals, value = digest.partition("=")
-    value = value.rstrip("=")
-    if digest and not (algorithm and equals and re.fullmatch(_DIGEST, value)):
-        _refuse(what, f"RECORD has a malformed hash for {path}")
-    if size and not (len(size) < 16 and size.isascii() and size.isdigit()):
-        _refuse(what, f"RECORD has a malformed size for {path}")
-    return Row(algorithm, value, int(size) if size else None)
 
 
 def rows_of(text: str) -> Iterator[tuple[str, Row]]:
@@ -114,10 +110,11 @@ def render(rows: Iterable[tuple[str, Row]]) -> str:
 
 
 def _quoted(path: str) -> str:
-    if _SPECIAL.isdisjoint(path):
-        return path
-    doubled = path.replace('"', '""')
-    return f'"{doubled}"'
+    # the last one because a byte order mark at the beginning would be dropped
+    if "," in path or '"' in path or "\r" in path or "\n" in path or "\ufeff" in path:
+        doubled = path.replace('"', '""')
+        return f'"{doubled}"'
+    return path
 
 
 class Flaws(NamedTuple):
