@@ -15,7 +15,6 @@ import subprocess
 import time
 from contextlib import suppress
 from pathlib import Path
-from secrets import token_hex
 
 from instui_engine.errors import ENVIRONMENT, TargetError, printable
 
@@ -32,7 +31,7 @@ def ask(executable: Path, patience: float = PATIENCE) -> dict[str, object]:
     Raises TargetError if it cannot be run, ends without an answer, or gives none within `patience` seconds.
     """
     shown = printable(str(executable))
-    begin, end = (f"<{token_hex(8)}>" for _ in range(2))
+    begin, end = (f"<{os.urandom(8).hex()}>" for _ in range(2))
     script = Path(__file__).with_name("facts.py").read_text(encoding="utf-8")
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     environment["SYSTEM_VERSION_COMPAT"] = "0"  # or macOS may say that it is 10.16
