@@ -71,6 +71,71 @@ def test_a_uv_that_computes_does_not_wait_for_a_host() -> None:
     assert seen.told[-1] == "looking for versions of 1 package that fit together"
 
 
+def test_versions_that_do_not_fit_are_counted_while_they_come_and_while_uv_computes() -> None:
+    seen = Watched()
+    seen.ask("https://index.example/simple/alpha/")
+    for number in range(30):
+        seen.ask("https://files.example/beta-1.0-py3-none-any.whl.metadata")
+        seen.ask(f"https://files.example/alpha-{number}.0-py3-none-any.whl.metadata", "Found stale response")
+        seen.ask(f"https://files.example/alpha-{number}.0-py3-none-any.whl.metadata", "Found fresh response")
+        seen.wait(0.1)
+    assert seen.told[0] == "reading the metadata of 2 packages, the last alpha"
+    assert seen.told[-1] == "trying versions of alpha, 26 so far"
+    seen.wait(2.0)
+    assert seen.told[-1] == "waiting for files.example, asked about alpha; metadata of 1 other package so far"
+    seen.wait(2.0, used=2.0)
+    assert seen.told[-1] == "trying versions of alpha, 30 so far"
+
+
+def test_a_name_server_and_a_connection_that_keep_uv_waiting_are_told_from_the_host() -> None:
+    seen = Watched()
+    seen.ask("https://index.example/simple/scipy/")
+    seen.log.feed(b"DEBUG starting new connection 'Some(\"index.example\")'    \n")
+    seen.wait(1.5)
+    assert seen.told[-1] == "waiting for the address of index.example, asked about scipy"
+    seen.log.feed(b"DEBUG connecting to 192.0.2.1:443\n")
+    seen.wait(0.5)
+    assert seen.told[-1] == "waiting for a connection to index.example, asked about scipy"
+    seen.log.feed(b"DEBUG connected to 192.0.2.1:443\n")
+    seen.wait(0.5)
+    assert seen.told[-1] == "waiting for index.example, asked about scipy"
+
+
+def test_a_proxy_is_named_without_its_password() -> None:
+    seen = Watched()
+    seen.ask("https://index.example/simple/scipy/")
+    seen.log.feed(b"DEBUG starting new connection 'Some(\"index.example\")'\n")
+    seen.log.feed(b"DEBUG proxy(http://user:s3cr3t@proxy.example:80/) intercepts 'Some(\"index.example\")'\n")
+    seen.wait(1.5)
+    assert seen.told[-1] == "waiting for the address of the proxy proxy.example, asked about scipy"
+    seen.log.feed(b"DEBUG connecting to 192.0.2.1:80\n")
+    seen.wait(0.5)
+    assert seen.told[-1] == "waiting for a connection to the proxy proxy.example, asked about scipy"
+    seen.log.feed(b"DEBUG connected to 192.0.2.1:80\n")
+    seen.wait(0.5)
+    assert seen.told[-1] == "waiting for index.example through the proxy proxy.example, asked about scipy"
+    seen.ask("https://other.example/simple/numpy/")
+    seen.wait(2)
+    assert seen.told[-1].startswith("waiting for other.example, asked about numpy")
+    assert not any("s3cr3t" in words for words in seen.told)
+
+
+def test_a_host_that_fails_is_told_until_it_is_asked_again() -> None:
+    seen = Watched()
+    seen.ask("https://index.example/simple/scipy/")
+    seen.log.feed(b"WARN Retry attempt #0. Sleeping 900.5ms before the next attempt\n")
+    seen.wait(0.5)
+    assert seen.told == ["waiting to ask index.example again, after a failure"]
+    seen.wait(1.0)
+    assert seen.told[-1] == "waiting for index.example, asked about scipy"
+    seen.log.feed(b"WARN Retry attempt #1. Sleeping 2.25s before the next attempt\n")
+    seen.wait(2.0)
+    assert seen.told[-1] == "waiting to ask index.example again, after 2 failures"
+    seen.ask("https://index.example/simple/numpy/")
+    seen.wait(0.5)
+    assert seen.told[-1] == "reading the metadata of 2 packages, the last numpy"
+
+
 def test_no_password_and_no_escape_is_told() -> None:
     seen = Watched()
     seen.ask("https://user:secret@index.example/token-secret/simple/\x1b[31mx%1b[2J/?key=secret")
@@ -128,10 +193,15 @@ def test_a_project_is_told_as_an_index_or_a_file_names_it(path: str, name: str) 
 
 
 def test_the_log_is_taken_out_of_the_answer() -> None:
-    output = "Resolved 1 package in 1ms\nDEBUG No cache entry for: https://x/\nWould install 1 package\n + a==1\n"
+    output = (
+        "Resolved 1 package in 1ms\nDEBUG No cache entry for: https://x/\nWould install 1 package\n"
+        "WARN Retry attempt #0. Sleeping 1.2s before the next attempt\n + a==1\n"
+    )
     assert without_log(output) == ("Resolved 1 package in 1ms\nWould install 1 package\n + a==1\n", True)
 
 
-@pytest.mark.parametrize("torn", [" + aDEBUG Found fresh response for: https://x/\n==1\n", "WouldDEBUG x\n"])
+@pytest.mark.parametrize(
+    "torn", [" + aDEBUG Found fresh response for: https://x/\n==1\n", "WouldDEBUG x\n", "WWARN Retry attempt #0."]
+)
 def test_a_torn_line_of_the_answer_is_seen(torn: str) -> None:
     assert not without_log(torn)[1]

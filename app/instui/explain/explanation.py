@@ -6,7 +6,7 @@ from instui.monitor.model import Snapshot
 from instui.monitor.units import count, seconds
 from instui_engine.values import NamedTuple
 
-from . import slowness, waits, work
+from . import resolving, slowness, waits, work
 from .attribution import WAITS, attribute
 from .findings import MICRO, Case, Finding, Rule, find, micro
 from .simulation import LEAST_NOISE, Simulation, WhatIf
@@ -26,7 +26,7 @@ RULES: tuple[Rule, ...] = (
     waits.turns,
     work.start,
     work.opening,
-    work.resolving,
+    resolving.resolving,
     work.fetching,
     work.building,
     work.unpacking,

@@ -1,7 +1,6 @@
 """Rules about work that nothing made slow: what it was, and how much of it."""
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
 
 from instui.monitor.model import Phase, WheelState
 from instui.monitor.units import count, cut_end, number, seconds, size
@@ -13,13 +12,7 @@ from .findings import Case, Cause, listed, named, of, spans, total, union, unpac
 _LONG = 0.5  # seconds of work that are worth a remark
 _MUCH = 10_000_000  # bytes of wheel files, whose hashes take longer than all else
 _SILENT = 2.0  # seconds without a byte from a host
-_FREE = 0.2  # idle processors for less than so much of the time say that other programs used them
-_DOING_CELLS = 60
 _WHY_CELLS = 60
-_LOCK_FILE = (
-    "a lock file needs none of this: `uv pip compile requirements.in -o pylock.toml`, then --pylock pylock.toml"
-)
-_UV_WAITS = "waiting for "  # so begins what uv does while a host does not answer
 
 
 def start(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
@@ -32,49 +25,6 @@ def opening(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     settled = len(case.snapshot.recoveries)
     text = f"settled what {count(settled, 'killed session')} had left" if settled else "looked at the environment"
     yield from _plainly("open", of(pieces, "open"), text)
-
-
-def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
-    """Which wheels are wanted."""
-    found = of(pieces, "resolve")
-    if not found:
-        return
-    snapshot = case.snapshot
-    if not snapshot.requirements and not snapshot.doings:  # uv was not asked
-        yield from _plainly("resolve", found, "looked at what is asked for, and at what is installed")
-        return
-    took: dict[str, float] = {}
-    for doing, following in zip_longest(snapshot.doings, snapshot.doings[1:]):
-        end = following.begin if following is not None else found[-1].end
-        # what uv did last lasts until it is asked again, but that was the work of others
-        inside = sum(max(min(end, piece.end) - max(doing.begin, piece.begin), 0.0) for piece in found)
-        took[doing.doing] = took.get(doing.doing, 0.0) + inside
-    longest = sorted(took, key=lambda one: -took[one])[:2]
-    steps = ", ".join(f"{cut_end(printable(one), _DOING_CELLS)} {seconds(took[one])}" for one in longest)
-    verb = "is deciding" if case.lasts(found) else "decided"
-    # a project or a group is read by uv alone: what it asks for is not known here
-    asked = count(len(snapshot.requirements), "requirement") if snapshot.requirements else "what is asked for"
-    text = f"uv {verb} which wheels satisfy {asked}"
-    text += f": {steps}" if steps else ""
-    waited = sum(time for doing, time in took.items() if doing.startswith(_UV_WAITS))
-    computed = sum(span.cpu for span in snapshot.spans if span.name == "resolve")
-    # whoever waits for an index leaves a processor idle, and who waits for a processor does not
-    is_busy = any(
-        0 <= span.idle <= _FREE * ((span.end or 0) - span.begin) for span in snapshot.spans if span.name == "resolve"
-    )
-    remedy = ""
-    if computed and not case.lasts(found) and case.matters(found, _LONG, 0.1):
-        rest = max(total(found) - computed, 0.0)
-        text += f"; it computed for {seconds(computed)}{f', and waited for {seconds(rest)}' if rest >= _LONG else ''}"
-        if is_busy and rest >= _LONG and waited < rest / 4:
-            text += ", for an index or for a processor: other programs used all of them"
-    if waited > total(found) / 2:
-        remedy = "an index that answers: --index-url; --offline takes what is cached"
-    elif case.matters(found, 2.0, 0.2):
-        remedy = _LOCK_FILE
-        if 0 < computed < total(found) / 2 and not is_busy:
-            remedy = f"an index that answers sooner: --index-url; {remedy}"
-    yield Cause("resolve", found, text, remedy)
 
 
 def acquiring(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:

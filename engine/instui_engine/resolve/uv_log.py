@@ -1,8 +1,8 @@
-"""uv's own log, for those who watch: which packages it asks for, and at which host.
+"""uv's own log, for those who watch: which packages it asks for, in how many versions, and what it waits for.
 
-What it logs lies between the lines of its answer, on the same stream. So only one part of uv logs, about its requests,
-each in one line that begins with a word of its own; these are taken out of what is read. Of the text of the requests
-only a host and a package's name pass, as the rest may contain passwords.
+What it logs lies between the lines of its answer, on the same stream. So only those parts of uv log that are about its
+requests and connections, each in one line that begins with a word of its own; these are taken out of what is read. Of
+the text of the requests only a host and a package's name and versions pass, as the rest may contain passwords.
 """
 
 import os
@@ -14,17 +14,29 @@ from urllib.parse import urlsplit
 
 from instui_engine.errors import printable
 
-FILTER = "uv_client::cached_client=debug"
-"""The value of RUST_LOG. A uv that does not know it logs nothing, which is as good as before."""
+FILTER = ",".join(
+    (
+        "uv_client::cached_client=debug",
+        "reqwest_retry=warn",
+        "reqwest::connect=debug",
+        "hyper_util::client::legacy::connect::http=debug",
+    )
+)
+"""The value of RUST_LOG. A uv that does not know one of them logs nothing of it, which is as good as before."""
 
 _HIDDEN = "****"  # what uv writes instead of a password
-_MARK = "DEBUG "
+_MARKS = ("DEBUG ", "WARN Retry attempt ")
+_CONNECTION = re.compile(r"DEBUG starting new connection '(?:Some\(\")?([^\"'()\s]+)")
+_PROXY = re.compile(r"DEBUG proxy\((\S+)\) intercepts ")
+_ADDRESS = re.compile(r"DEBUG connect(ing|ed) to ")
+_RETRY = re.compile(r"WARN Retry attempt #\d+\. Sleeping (\d+(?:\.\d+)?)(ms|s) ")
 _REQUEST = re.compile(r"DEBUG (?:Sending [a-z-]+(?: [A-Z]+)? request|Found \S+ response) for: (https?://\S+)")
 _INTERVAL = 0.4  # seconds between two reports
 _SILENCE = 1.0  # seconds without a request after which it waits for the last one
 _LONGEST = 40  # characters of a name
 _INDEXES = ("simple", "+simple")  # what stands before the project in a URL of an index
 _DASHES = 4  # in the name of a wheel, at least
+_MANY = 5  # versions of one package, from which uv is looking for one that fits
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
@@ -44,6 +56,8 @@ class UvLog:
         self._seen = seen
         self._clock = clock
         self._names: set[str] = set()
+        self._versions: dict[str, set[str]] = {}
+        self._way = _Way()
         self._name = self._host = self._told = ""
         self._at = self._next = clock()
         self._used = 0.0
@@ -57,12 +71,15 @@ class UvLog:
 
     def take(self, line: str) -> bool:
         """Take in one line of what uv prints; False if it is none of the log."""
-        if not line.startswith(_MARK):
+        if not line.startswith(_MARKS):
             return False
         found = _REQUEST.match(line)
         if found:
+            self._way.requested()
             with suppress(ValueError):
                 self._asked(found[1])
+        else:
+            self._way.take(line, self._clock())
         return True
 
     def _asked(self, url: str) -> None:
@@ -71,6 +88,8 @@ class UvLog:
         self._names |= {self._name} if self._name else set()
         self._host, self._at = printable(parts.hostname or ""), self._clock()
         wheel = url.removesuffix(".metadata")
+        if (version := _version(parts.path)) and self._name:
+            self._versions.setdefault(self._name, set()).add(version)
         if wheel.endswith(".whl") and _HIDDEN not in wheel:
             self._seen(wheel)
 
@@ -89,15 +108,65 @@ class UvLog:
     def _words(self, is_silent: bool, is_busy: bool) -> str:
         number = len(self._names)
         packages = "1 package" if number == 1 else f"{number} packages" if number else ""
+        came = len(self._names - {self._name})  # not what is waited for
+        some = f"{came} {'other ' if self._name else ''}{'package' if came == 1 else 'packages'}"
+        so_far = f"; metadata of {some} so far" if came else ""
+        if failures := self._way.failures(self._clock()):
+            times = "a failure" if failures == 1 else f"{failures} failures"
+            return f"waiting to ask {self._host} again, after {times}{so_far}"
+        if not is_silent or is_busy:
+            tried = len(self._versions.get(self._name, ()))
+            if tried >= _MANY:
+                return f"trying versions of {self._name}, {tried} so far"
         if not is_silent:
             reading = f"reading the metadata of {packages}" if packages else f"reading metadata from {self._host}"
             return f"{reading}, the last {self._name}" if self._name else reading
         if is_busy:
             return f"looking for versions {f'of {packages} ' if packages else ''}that fit together"
         asked = f", asked about {self._name}" if self._name else ""
-        came = len(self._names - {self._name})  # not what is waited for
-        some = f"{came} {'other ' if self._name else ''}{'package' if came == 1 else 'packages'}"
-        return f"waiting for {self._host}{asked}{f'; metadata of {some} so far' if came else ''}"
+        return f"waiting for {self._way.waits_for(self._host)}{asked}{so_far}"
+
+
+class _Way:
+    """What lies between uv and a host: its address, a connection, a proxy, and failures after which it is asked again.
+
+    uv has several connections at a time, of which the last one counts.
+    """
+
+    def __init__(self) -> None:
+        self._host = self._proxy = ""  # of the last connection
+        self._stage = ""  # of it: "address", "connection", or "" when there is one
+        self._failures, self._until = 0, 0.0
+
+    def requested(self) -> None:
+        """uv asks for something else, so what it waited for is here."""
+        self._failures = 0
+
+    def take(self, line: str, now: float) -> None:
+        """Take in a line that is not of a request."""
+        if found := _CONNECTION.match(line):
+            self._host, self._proxy, self._stage = printable(found[1]), "", "address"
+        elif found := _PROXY.match(line):
+            with suppress(ValueError):
+                self._proxy = printable(urlsplit(found[1]).hostname or "")
+        elif found := _ADDRESS.match(line):
+            self._stage = "connection" if found[1] == "ing" else ""
+        elif found := _RETRY.match(line):
+            self._failures += 1
+            self._until = now + float(found[1]) / (1000 if found[2] == "ms" else 1)
+
+    def failures(self, now: float) -> int:
+        """How many failures there were, if uv waits now before it asks again; else 0."""
+        return self._failures if now < self._until else 0
+
+    def waits_for(self, host: str) -> str:
+        """What a silent uv waits for, which has asked `host`."""
+        if self._host != host:
+            return host
+        if self._stage:
+            what = "the address of" if self._stage == "address" else "a connection to"
+            return f"{what} {f'the proxy {self._proxy}' if self._proxy else host}"
+        return f"{host} through the proxy {self._proxy}" if self._proxy else host
 
 
 def _project(path: str) -> str:
@@ -118,10 +187,16 @@ def _project(path: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()[:_LONGEST] if _NAME.fullmatch(name) else ""
 
 
+def _version(path: str) -> str:
+    """The version in the name of a wheel, or of its metadata; "" for another path."""
+    parts = path.rpartition("/")[2].removesuffix(".metadata").split("-")
+    return parts[1] if len(parts) > _DASHES and parts[-1].endswith(".whl") else ""
+
+
 def without_log(output: str) -> tuple[str, bool]:
     """`output` without the log; and whether that is certain: no line of the answer has been torn by one of the log."""
-    lines = [line for line in output.split("\n") if not line.startswith(_MARK)]
-    return "\n".join(lines), not any(_MARK in line for line in lines)
+    lines = [line for line in output.split("\n") if not line.startswith(_MARKS)]
+    return "\n".join(lines), not any(mark in line for line in lines for mark in _MARKS)
 
 
 def processor_seconds(pid: int) -> float:

@@ -1,0 +1,104 @@
+"""The rule about what uv did while it decided which wheels are wanted: what it computed, and what it waited for."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import zip_longest
+
+from instui.monitor.units import count, cut_end, seconds
+from instui_engine.errors import printable
+from instui_engine.values import NamedTuple
+
+from .attribution import Piece
+from .findings import Case, Cause, of, total
+
+_LONG = 0.5  # seconds of it that are worth a remark
+_FREE = 0.2  # idle processors for less than so much of the time say that other programs used them
+_MOST = 0.5  # of the time, for one kind of step to be what helps is about
+_DOING_CELLS = 60
+_STEPS = 2  # of which it is said how long they took
+_LOCK_FILE = (
+    "a lock file needs none of this: `uv pip compile requirements.in -o pylock.toml`, then --pylock pylock.toml"
+)
+_INDEX = "an index that answers: --index-url; --offline takes what is cached"
+# what helps against the steps that begin so, in the words of the engine; the first that fits
+_WAITS = {
+    "waiting for the address of ": "a name server that answers sooner (/etc/resolv.conf); --offline takes what is cached",
+    "waiting for a connection to ": (
+        "an index, or a proxy, that can be reached: --index-url, HTTPS_PROXY; --offline takes what is cached"
+    ),
+    "waiting to ask ": f"the index fails, or limits how often it is asked: try again later, or {_INDEX}",
+    "waiting for ": _INDEX,
+}
+_TRIES = re.compile(r"trying versions of ([^,]+)")
+
+
+class _Step(NamedTuple):
+    """A kind of step: its last words, and how long such steps took."""
+
+    doing: str
+    seconds: float
+
+
+def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
+    """Which wheels are wanted."""
+    found = of(pieces, "resolve")
+    if not found:
+        return
+    snapshot = case.snapshot
+    if not snapshot.requirements and not snapshot.doings:  # uv was not asked
+        yield Cause("resolve", found, "looked at what is asked for, and at what is installed")
+        return
+    steps = sorted(_steps(case, found), key=lambda one: -one.seconds)
+    told = ", ".join(f"{cut_end(printable(one.doing), _DOING_CELLS)} {seconds(one.seconds)}" for one in steps[:_STEPS])
+    verb = "is deciding" if case.lasts(found) else "decided"
+    # a project or a group is read by uv alone: what it asks for is not known here
+    asked = count(len(snapshot.requirements), "requirement") if snapshot.requirements else "what is asked for"
+    text = f"uv {verb} which wheels satisfy {asked}"
+    text += f": {told}" if told else ""
+    waits = {words: 0.0 for words in _WAITS}
+    for one in steps:
+        for words in waits:
+            if one.doing.startswith(words):
+                waits[words] += one.seconds
+                break
+    waited = sum(waits.values())
+    computed = sum(span.cpu for span in snapshot.spans if span.name == "resolve")
+    # whoever waits for an index leaves a processor idle, and who waits for a processor does not
+    is_busy = any(
+        0 <= span.idle <= _FREE * ((span.end or 0) - span.begin) for span in snapshot.spans if span.name == "resolve"
+    )
+    if computed and not case.lasts(found) and case.matters(found, _LONG, 0.1):
+        rest = max(total(found) - computed, 0.0)
+        text += f"; it computed for {seconds(computed)}{f', and waited for {seconds(rest)}' if rest >= _LONG else ''}"
+        if is_busy and rest >= _LONG and waited < rest / 4:
+            text += ", for an index or for a processor: other programs used all of them"
+    remedy = ""
+    if waited > _MOST * total(found):
+        remedy = _WAITS[max(waits, key=lambda words: waits[words])]
+    elif case.matters(found, 2.0, 0.2):
+        remedy = _LOCK_FILE
+        if tried := _tried(steps, _MOST * total(found)):
+            remedy = f"bounds as `{printable(tried)}>=VERSION` in what is asked for leave less to try; {remedy}"
+        elif 0 < computed < total(found) / 2 and not is_busy:
+            remedy = f"an index that answers sooner: --index-url; {remedy}"
+    yield Cause("resolve", found, text, remedy)
+
+
+def _steps(case: Case, found: Sequence[Piece]) -> Iterator[_Step]:
+    """The kinds of steps. The words of one kind differ in numbers, and in what follows a comma or a semicolon."""
+    doings = case.snapshot.doings
+    took: dict[str, _Step] = {}
+    for doing, following in zip_longest(doings, doings[1:]):
+        end = following.begin if following is not None else found[-1].end
+        # what uv did last lasts until it is asked again, but that was the work of others
+        inside = sum(max(min(end, piece.end) - max(doing.begin, piece.begin), 0.0) for piece in found)
+        kind = re.sub(r"\d+ packages?", "packages", re.split("[,;]", doing.doing, maxsplit=1)[0])
+        before = took[kind].seconds if kind in took else 0.0
+        took[kind] = _Step(doing.doing if case.lasts(found) else doing.doing.replace(" so far", ""), before + inside)
+    yield from took.values()
+
+
+def _tried(steps: Sequence[_Step], least: float) -> str:
+    """The package of which uv tried one version after the other, if that took so long; "" if there is none."""
+    tries = [(one.seconds, match[1]) for one in steps if (match := _TRIES.match(one.doing))]
+    return max(tries)[1] if sum(took for took, _ in tries) > least else ""
