@@ -320,7 +320,7 @@ def test_a_disk_that_takes_long_is_not_a_silent_server(
                 over.set()
             return super().next(timeout)
 
-    def stalled(host: str, seconds: float) -> None:
+    def stalled(host: str, seconds: float, connecting: bool) -> None:
         stalls.extend([seconds] if begun.is_set() and not over.is_set() else [])
 
     monkeypatch.setattr(PartialFile, "write", slow)

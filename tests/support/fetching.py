@@ -24,6 +24,7 @@ class Log:
         self.starts: list[tuple[int, int]] = []
         self.reports: list[tuple[int, int]] = []
         self.stalls: list[tuple[str, float]] = []
+        self.unconnected: list[str] = []
         self.retries: list[str] = []
 
     def started(self, done: int, size: int) -> None:
@@ -32,10 +33,11 @@ class Log:
     def progress(self, done: int, size: int) -> None:
         self.reports.append((done, size))
 
-    def stalled(self, host: str, seconds: float) -> None:
+    def stalled(self, host: str, seconds: float, connecting: bool) -> None:
         self.stalls.append((host, seconds))
+        self.unconnected += [host] if connecting else []
 
-    def retried(self, attempt: int, reason: str) -> None:
+    def retried(self, attempt: int, reason: str, wait: float = 0.0) -> None:
         self.retries.append(reason)
 
 

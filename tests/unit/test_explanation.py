@@ -333,6 +333,42 @@ def test_a_download_says_how_fast_it_was_and_what_stood_still() -> None:
     )
 
 
+def test_a_server_that_fails_is_told_with_the_waits_before_it_was_asked_again() -> None:
+    steps = in_order(
+        added("a"),
+        span("acquire", 0.0, 9.0),
+        [
+            (0.0, events.FetchStarted("a", 0, 4_000_000)),
+            (0.5, events.FetchRetried("a", 1, "answered 503", 2.0)),
+            (3.0, events.FetchRetried("a", 2, "answered 503", 4.0)),
+            (9.0, events.FetchFinished("a", 4_000_000)),
+        ],
+    )
+    finding = the("fetch", explain(snapshot_of(*steps, ended(9.0))))
+    assert "; of a 1.0 nothing came for 3.0 s; 2 retries after waits of 6.0 s: answered 503" in finding.text
+    assert finding.remedy.startswith("the server fails, or limits how often it is asked: try again later")
+
+
+def test_steps_of_uv_of_one_kind_are_one_and_its_waits_began_before_they_were_told() -> None:
+    def resolved(*doings: tuple[float, str]) -> Finding:
+        told = [(t, events.ResolveProgress(doing)) for t, doing in doings]
+        steps = [(0.0, events.ResolveStarted(["a"])), *told]
+        return the("resolve", explain(snapshot_of(*in_order(span("resolve", 0.0, 9.0), steps), ended(9.0))))
+
+    found = resolved(
+        (0.0, "reading the metadata of 1 package, the last a"),
+        (1.0, "reading the metadata of 2 packages, the last b"),
+        (3.0, "waiting for the address of x.example, asked about b"),
+        (8.0, "reading the metadata of 9 packages, the last c"),
+    )
+    last = "reading the metadata of 9 packages, the last c 3.0 s"
+    assert f": waiting for the address of x.example, asked about b 6.0 s, {last}" in found.text
+    assert found.remedy.startswith("a name server")
+    found = resolved((1.0, "trying versions of b (9 so far)"), (5.0, "trying versions of b (70 so far)"))
+    assert found.text.endswith(": trying versions of b (70) 8.0 s")
+    assert found.remedy.startswith("a version of b, or bounds for it, leave less to try; a lock file")
+
+
 def unpacked(
     *parts: list[tuple[float, Event]],
     jobs: int = 2,

@@ -335,10 +335,15 @@ def test_a_terminal_has_its_block_and_quiet_nothing() -> None:
         download("a", 200, 0.0, 20.0),
         download("b", 20, 0.0, 10.0),
         [(8.0, events.FetchStalled("a", "host", 10.0)), (9.0, events.FetchRetried("a", 1, "timed out"))],
+        [
+            (10.0, events.FetchStalled("b", "host", 2.0, connecting=True)),
+            (11.0, events.FetchRetried("b", 1, "429", 5.0)),
+        ],
     ]
     assert said(*events_, stage=Stage(io.StringIO(), quiet=True)) == []
     live = "\n".join(said(*events_, stage=Stage(Terminal())))
     assert "no data for 10 s from host: a 1" in live and "retry 1 for a 1: timed out" in live
+    assert "no connection for 2 s to host: b 1" in live and "retry 1 in 5 s for b 1: 429" in live
     assert "fetching" not in live and "under way" not in live and "fetched a" not in live
 
 

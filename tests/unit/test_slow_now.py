@@ -86,6 +86,11 @@ def test_a_wait_behind_a_wheel_counts_from_when_that_got_its_lock() -> None:
             5.0,
             "x.example has sent nothing",
         ),
+        (
+            [events.FetchStarted("a", 0, 9), events.FetchStalled("a", "x.example", 0.0, connecting=True)],
+            4.0,
+            "no connection for 4 s to x.example, which has a 1.0",
+        ),
     ],
 )
 def test_each_thing_that_lasts_is_told(happened: list[Event], at: float, text: str) -> None:
@@ -93,6 +98,12 @@ def test_each_thing_that_lasts_is_told(happened: list[Event], at: float, text: s
     assert said(at, *steps).startswith(text)
     assert slow(at, *steps, ended(at)) is None
     assert slow(0.5, *steps) is None
+
+
+def test_a_download_that_waits_to_be_tried_again_says_for_how_long_and_why() -> None:
+    steps = [*added("a"), (0.0, events.FetchStarted("a", 0, 9)), (1.0, events.FetchRetried("a", 1, "said 429", 30.0))]
+    assert said(11.0, *steps) == "a 1.0 is fetched again in 20 s: said 429"
+    assert slow(30.5, *steps) is None or "again" not in said(30.5, *steps)
 
 
 def test_a_line_about_one_thing_comes_after_ten_seconds_and_then_sparsely() -> None:

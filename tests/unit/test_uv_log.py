@@ -80,11 +80,11 @@ def test_versions_that_do_not_fit_are_counted_while_they_come_and_while_uv_compu
         seen.ask(f"https://files.example/alpha-{number}.0-py3-none-any.whl.metadata", "Found fresh response")
         seen.wait(0.1)
     assert seen.told[0] == "reading the metadata of 2 packages, the last alpha"
-    assert seen.told[-1] == "trying versions of alpha, 26 so far"
+    assert seen.told[-1] == "trying versions of alpha (26 so far)"
     seen.wait(2.0)
     assert seen.told[-1] == "waiting for files.example, asked about alpha; metadata of 1 other package so far"
     seen.wait(2.0, used=2.0)
-    assert seen.told[-1] == "trying versions of alpha, 30 so far"
+    assert seen.told[-1] == "trying versions of alpha (30 so far)"
 
 
 def test_a_name_server_and_a_connection_that_keep_uv_waiting_are_told_from_the_host() -> None:

@@ -13,8 +13,10 @@ from .findings import Case, Cause, of, total
 
 _LONG = 0.5  # seconds of it that are worth a remark
 _FREE = 0.2  # idle processors for less than so much of the time say that other programs used them
-_MOST = 0.5  # of the time, for one kind of step to be what helps is about
+_MOST = 0.5  # of the time: waits of which something else would have helped
+_SEARCH = 0.3  # of it: versions that were tried
 _DOING_CELLS = 60
+_SILENCE = 1.0  # seconds for which a host has been silent when the engine says so
 _STEPS = 2  # of which it is said how long they took
 _LOCK_FILE = (
     "a lock file needs none of this: `uv pip compile requirements.in -o pylock.toml`, then --pylock pylock.toml"
@@ -22,14 +24,17 @@ _LOCK_FILE = (
 _INDEX = "an index that answers: --index-url; --offline takes what is cached"
 # what helps against the steps that begin so, in the words of the engine; the first that fits
 _WAITS = {
-    "waiting for the address of ": "a name server that answers sooner (/etc/resolv.conf); --offline takes what is cached",
+    "waiting for the address of ": (
+        "a name server that answers sooner (/etc/resolv.conf); --offline takes what is cached"
+    ),
     "waiting for a connection to ": (
         "an index, or a proxy, that can be reached: --index-url, HTTPS_PROXY; --offline takes what is cached"
     ),
     "waiting to ask ": f"the index fails, or limits how often it is asked: try again later, or {_INDEX}",
     "waiting for ": _INDEX,
 }
-_TRIES = re.compile(r"trying versions of ([^,]+)")
+_PROXY = " through the proxy "
+_TRIES = re.compile(r"trying versions of ([^ ]+) ")
 
 
 class _Step(NamedTuple):
@@ -55,7 +60,7 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     asked = count(len(snapshot.requirements), "requirement") if snapshot.requirements else "what is asked for"
     text = f"uv {verb} which wheels satisfy {asked}"
     text += f": {told}" if told else ""
-    waits = {words: 0.0 for words in _WAITS}
+    waits = dict.fromkeys(_WAITS, 0.0)
     for one in steps:
         for words in waits:
             if one.doing.startswith(words):
@@ -75,26 +80,33 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     remedy = ""
     if waited > _MOST * total(found):
         remedy = _WAITS[max(waits, key=lambda words: waits[words])]
+        if any(_PROXY in one.doing for one in steps[:_STEPS]):
+            remedy = f"a faster proxy; {remedy}"
     elif case.matters(found, 2.0, 0.2):
         remedy = _LOCK_FILE
-        if tried := _tried(steps, _MOST * total(found)):
-            remedy = f"bounds as `{printable(tried)}>=VERSION` in what is asked for leave less to try; {remedy}"
+        if tried := _tried(steps, _SEARCH * total(found)):
+            remedy = f"a version of {printable(tried)}, or bounds for it, leave less to try; {remedy}"
         elif 0 < computed < total(found) / 2 and not is_busy:
             remedy = f"an index that answers sooner: --index-url; {remedy}"
     yield Cause("resolve", found, text, remedy)
 
 
 def _steps(case: Case, found: Sequence[Piece]) -> Iterator[_Step]:
-    """The kinds of steps. The words of one kind differ in numbers, and in what follows a comma or a semicolon."""
+    """The kinds of steps. The words of one kind differ in numbers, and in what follows a comma or the like."""
     doings = case.snapshot.doings
+    before = [0.0, *(doing.begin for doing in doings)]
+    begins = [
+        max(doing.begin - _SILENCE, begin) if doing.doing.startswith("waiting for ") else doing.begin
+        for doing, begin in zip(doings, before, strict=False)
+    ]
     took: dict[str, _Step] = {}
-    for doing, following in zip_longest(doings, doings[1:]):
-        end = following.begin if following is not None else found[-1].end
+    for doing, begin, following in zip_longest(doings, begins, begins[1:]):
+        end = following if following is not None else found[-1].end
         # what uv did last lasts until it is asked again, but that was the work of others
-        inside = sum(max(min(end, piece.end) - max(doing.begin, piece.begin), 0.0) for piece in found)
-        kind = re.sub(r"\d+ packages?", "packages", re.split("[,;]", doing.doing, maxsplit=1)[0])
-        before = took[kind].seconds if kind in took else 0.0
-        took[kind] = _Step(doing.doing if case.lasts(found) else doing.doing.replace(" so far", ""), before + inside)
+        inside = sum(max(min(end, piece.end) - max(begin, piece.begin), 0.0) for piece in found)
+        kind = re.sub(r"\d+ packages?", "packages", re.split("[,;(]", doing.doing, maxsplit=1)[0])
+        inside += took[kind].seconds if kind in took else 0.0
+        took[kind] = _Step(doing.doing if case.lasts(found) else doing.doing.replace(" so far", ""), inside)
     yield from took.values()
 
 

@@ -143,12 +143,20 @@ def _alone(snapshot: Snapshot) -> Iterator[SlowNow]:
     """A wheel that is at work alone, while the others wait for it or are done; or a download that stands still."""
     busy = [wheel for key in snapshot.running[:32] if (wheel := snapshot.wheel(key)) is not None]
     for wheel in busy:
+        if wheel.phase is Phase.FETCH and wheel.due - snapshot.t >= _WAITS:
+            text = f"{_label(snapshot, wheel.key)} is fetched again in {age(wheel.due - snapshot.t)}"
+            yield SlowNow(
+                "fetch", wheel.since, f"{text}: {cut_end(printable(wheel.retry), _DOING_CELLS)}", (wheel.key,)
+            )
         stall = snapshot.stalls[-1] if snapshot.stalls else None
         if wheel.phase is Phase.FETCH and stall is not None and stall.wheel == wheel.key and wheel.rate < 1:
             since = stall.t - stall.seconds
             if snapshot.t - since >= _SILENT and wheel.since <= stall.t:
-                silence = f"has sent nothing of {_label(snapshot, wheel.key)} for {age(snapshot.t - since)}"
-                yield SlowNow("fetch", since, f"{printable(stall.host)} {silence}", (wheel.key,))
+                label, lasts = _label(snapshot, wheel.key), age(snapshot.t - since)
+                text = f"{printable(stall.host)} has sent nothing of {label} for {lasts}"
+                if stall.connecting:
+                    text = f"no connection for {lasts} to {printable(stall.host)}, which has {label}"
+                yield SlowNow("fetch", since, text, (wheel.key,))
     if len(busy) == 1 and snapshot.t - busy[0].since >= _WORKS:
         wheel = busy[0]
         done = f" ({size(wheel.done)} of {size(wheel.total)})" if wheel.phase in _BYTES and wheel.total else ""

@@ -71,7 +71,15 @@ def fetching(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     text += _troubles(case, list(begun.values()))
     remedy = ""
     if case.matters(found, 1.0, 0.1):
-        if slowest.silent > (longest.end - longest.begin) / 2:
+        half = (longest.end - longest.begin) / 2
+        if slowest.paused > half:
+            remedy = (
+                "the server fails, or limits how often it is asked: try again later, or --index-url of a mirror; "
+                "what is fetched stays in the cache"
+            )
+        elif any(stall.connecting and stall.wheel == slowest.key for stall in case.snapshot.stalls):
+            remedy = "a name server or a proxy that answers sooner, or --index-url of a host that can be reached"
+        elif slowest.silent > half:
             remedy = (
                 "--index-url of a server that answers sooner, or a faster proxy; what is fetched stays in the cache"
             )
@@ -82,16 +90,25 @@ def fetching(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
 
 def _troubles(case: Case, wheels: Sequence[WheelState]) -> str:
     """Silences and retries of downloads, and why they were tried again."""
-    silent: dict[str, float] = {}
+    silent: dict[tuple[str, bool], float] = {}
     for stall in case.snapshot.stalls:
-        silent[stall.host] = max(silent.get(stall.host, 0.0), stall.seconds)
-    parts = [f"{printable(host)} sent nothing for {seconds(most)}" for host, most in silent.items() if most >= _SILENT]
-    mute = max(wheels, key=lambda wheel: wheel.silent)
-    if not parts and mute.silent >= _SILENT:
-        parts = [f"of {case.label(mute.key)} nothing came for {seconds(mute.silent)}"]
+        whose = stall.host, stall.connecting
+        silent[whose] = max(silent.get(whose, 0.0), stall.seconds)
+    parts = [
+        f"there was no connection to {printable(host)} for {seconds(most)}"
+        if connecting
+        else f"{printable(host)} sent nothing for {seconds(most)}"
+        for (host, connecting), most in silent.items()
+        if most >= _SILENT
+    ]
+    mute = max(wheels, key=lambda wheel: wheel.silent - wheel.paused)
+    if not parts and mute.silent - mute.paused >= _SILENT:
+        parts = [f"of {case.label(mute.key)} nothing came for {seconds(mute.silent - mute.paused)}"]
     if retries := sum(wheel.retries for wheel in wheels):
         why = next((f": {cut_end(printable(wheel.retry), _WHY_CELLS)}" for wheel in wheels if wheel.retry), "")
-        parts.append(f"{number(retries)} {'retry' if retries == 1 else 'retries'}{why}")
+        paused = max(wheel.paused for wheel in wheels)
+        after = f" after {'a wait' if retries == 1 else 'waits'} of {seconds(paused)}" if paused >= _LONG else ""
+        parts.append(f"{number(retries)} {'retry' if retries == 1 else 'retries'}{after}{why}")
     return "".join(f"; {part}" for part in parts[:3])
 
 

@@ -11,6 +11,7 @@ from .progress import Progress, interval
 
 WHEELS_AT_ONCE = 5  # lines about single wheels in the time between two lines of progress
 RESUMED = 1_000_000  # bytes of an earlier attempt that are worth a line
+_LONG_WAIT = 1.0  # seconds before another attempt that are worth a word
 
 
 class Preparation:
@@ -96,12 +97,15 @@ class Preparation:
 
     def fetch_stalled(self, t: float, event: events.FetchStalled) -> list[str]:
         """Nothing comes."""
-        line = f"no data for {event.seconds:.0f} s from {printable(event.host)}: {self._label(event.wheel)}"
+        what, where = ("connection", "to") if event.connecting else ("data", "from")
+        line = f"no {what} for {event.seconds:.0f} s {where} {printable(event.host)}: {self._label(event.wheel)}"
         return self._trouble(t, line)
 
     def fetch_retried(self, t: float, event: events.FetchRetried) -> list[str]:
         """An attempt has failed."""
-        return self._trouble(t, f"retry {event.attempt} for {self._label(event.wheel)}: {printable(event.reason)}")
+        when = f" in {event.wait:.0f} s" if event.wait >= _LONG_WAIT else ""
+        what = f"retry {event.attempt}{when} for {self._label(event.wheel)}"
+        return self._trouble(t, f"{what}: {printable(event.reason)}")
 
     def fetch_finished(self, t: float, event: events.FetchFinished) -> list[str]:
         """A wheel file is here."""

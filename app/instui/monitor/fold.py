@@ -313,7 +313,8 @@ class Fold:
                 record.periods.stalls.append(Stall(t, *event))
             case events.FetchRetried():
                 wheel.retries += 1
-                wheel.retry = event.reason
+                wheel.retry, wheel.due = event.reason, t + event.wait
+                wheel.paused += event.wait
             case events.FetchFinished():
                 wheel.hear(t)
                 record.fetched_bytes += wheel.advance(t, event.size, event.size)

@@ -165,6 +165,8 @@ class WheelState:
     ahead: int = 0  # bytes that were fetched while uv decided
     silent: float = 0.0  # seconds in which nothing came of it, in silences that were worth noting
     retry: str = ""  # why its download was last tried again
+    due: float = 0.0  # when that was, or will be
+    paused: float = 0.0  # seconds of waits before such attempts
 
     @property
     def label(self) -> str:

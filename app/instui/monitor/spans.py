@@ -79,6 +79,7 @@ class Stall(NamedTuple):
     wheel: str
     host: str
     seconds: float
+    connecting: bool = False
 
 
 class SessionWait(NamedTuple):

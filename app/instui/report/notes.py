@@ -32,8 +32,9 @@ def note(t: float, event: Event) -> Note | None:
             return Note(t, wheel, "failed", f"failed: {error}")
         case events.FetchRetried(wheel=wheel, attempt=attempt, reason=reason):
             return Note(t, wheel, "warning", f"fetched again, attempt {attempt}: {reason}")
-        case events.FetchStalled(wheel=wheel, host=host, seconds=silent):
-            return Note(t, wheel, "warning", f"no data for {seconds(silent)} from {host}")
+        case events.FetchStalled(wheel=wheel, host=host, seconds=silent, connecting=connecting):
+            what, where = ("connection", "to") if connecting else ("data", "from")
+            return Note(t, wheel, "warning", f"no {what} for {seconds(silent)} {where} {host}")
         case events.RecoveryFinished(wheel=wheel, version=version, session=session, outcome=outcome, left=left):
             became = OUTCOMES.get(outcome, outcome)
             kept = f"; left as found: {', '.join(left)}" if left else ""

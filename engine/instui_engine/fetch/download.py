@@ -30,6 +30,7 @@ _MAX_BACKOFF_SECONDS = 10.0
 _FRESH_BYTES = 64 * 1024  # after an attempt that gained this many bytes, the count of retries starts again
 _TIMEOUT_SECONDS = 30.0
 _STALL_SECONDS = 10.0  # a silence of this length is reported
+_CONNECT_SECONDS = 2.0  # so is this, until there is a connection
 
 
 class FetchCancelled(Exception):
@@ -66,11 +67,14 @@ class Progress(Protocol):
     def progress(self, done: int, size: int) -> None:
         """Called at most about ten times a second, and at the end; `done` goes back to 0 on a restart."""
 
-    def stalled(self, host: str, seconds: float) -> None:
-        """`host` has sent nothing for `seconds`; called again whenever the silence has doubled."""
+    def stalled(self, host: str, seconds: float, connecting: bool) -> None:
+        """`host` has sent nothing for `seconds`; called again whenever the silence has doubled.
 
-    def retried(self, attempt: int, reason: str) -> None:
-        """An attempt failed with `reason`; this is retry number `attempt` since the last progress."""
+        `connecting`: there is no connection yet, to `host` or through it.
+        """
+
+    def retried(self, attempt: int, reason: str, wait: float = 0.0) -> None:
+        """An attempt failed with `reason`; retry number `attempt` since the last progress follows in `wait` seconds."""
 
 
 class Client:
@@ -171,10 +175,10 @@ class _Silent:
     def progress(self, done: int, size: int) -> None:
         """Ignore it."""
 
-    def stalled(self, host: str, seconds: float) -> None:
+    def stalled(self, host: str, seconds: float, connecting: bool) -> None:
         """Ignore it."""
 
-    def retried(self, attempt: int, reason: str) -> None:
+    def retried(self, attempt: int, reason: str, wait: float = 0.0) -> None:
         """Ignore it."""
 
 
@@ -258,8 +262,9 @@ class _Run:
                     raise self._error(self._target.missing) from fault
                 if not fault.retry or attempt > self._retries:
                     raise self._error(fault.why, fault.hint) from fault
-                self._progress.retried(attempt, fault.why)
-                self._wait(max(fault.after, self._backoff(attempt)))
+                wait = max(fault.after, self._backoff(attempt))
+                self._progress.retried(attempt, fault.why, round(wait, 3))
+                self._wait(wait)
 
     def _get_rest(self) -> bool:
         """Make one attempt; return whether it continued from earlier bytes. Raises Fault if it did not complete."""
@@ -310,21 +315,23 @@ class _Run:
 
     def _next(self, stream: Stream) -> Head | None:
         """What the stream has to say next. Reports meanwhile how far it is."""
-        silence, due, done = 0.0, _STALL_SECONDS, self._target.done
+        silence, told, done = 0.0, 0.0, self._target.done
         while True:
             self._check()
             with contextlib.suppress(queue.Empty):
                 return stream.next(_POLL_SECONDS)
             if self._target.done != done:
-                silence, due, done = 0.0, _STALL_SECONDS, self._target.done
+                silence, told, done = 0.0, 0.0, self._target.done
                 self._progress.progress(done, self._size)
                 continue
             if stream.is_passing:
                 continue  # a slow disk is not a silent server
             silence += _POLL_SECONDS
+            peer = stream.peer
+            due = max(_CONNECT_SECONDS if peer else _STALL_SECONDS, 2 * told)
             if silence >= due:
-                self._progress.stalled(host_of(split(self._download.url)), due)
-                due *= 2
+                self._progress.stalled(peer or host_of(split(self._download.url)), due, peer != "")
+                told = due
 
     def _wait(self, seconds: float) -> None:
         while seconds > 0:

@@ -14,6 +14,7 @@ from instui_engine.errors import printable
 from instui_engine.values import NamedTuple
 from instui_engine.version import __version__
 
+from .attempt import Attempt
 from .body import ENCODINGS, Body, Decoded, Plain
 from .credentials import Credentials, Origin, bare, basic, origin, split
 from .faults import Fault, fault_of, host_of
@@ -165,10 +166,15 @@ class Transport:
     def _new_manager(self, proxy: str, trust: Trust) -> "PoolManager":
         import urllib3
 
+        from .connecting import POOLS
+
         # Certificates cost 20 ms to load, so only for https.
         context = None if trust == "plain" else tls_context(trust)
+        manager: PoolManager
         if not proxy:
-            return urllib3.PoolManager(64, maxsize=self._connections, block=True, ssl_context=context)
+            manager = urllib3.PoolManager(64, maxsize=self._connections, block=True, ssl_context=context)
+            manager.pool_classes_by_scheme = POOLS
+            return manager
         url = split(proxy)
         headers = {}
         if url.username is not None:
@@ -176,10 +182,12 @@ class Transport:
 
             headers["Proxy-Authorization"] = basic(unquote(url.username), unquote(url.password or ""))
         own = tls_context(trust_in(url, self._settings.insecure_hosts)) if url.scheme == "https" else None
-        return urllib3.ProxyManager(
+        manager = urllib3.ProxyManager(
             f"{url.scheme}://{url.netloc.rpartition('@')[2]}", 64, proxy_headers=headers, proxy_ssl_context=own,
             maxsize=self._connections, block=True, ssl_context=context,
         )  # fmt: skip
+        manager.pool_classes_by_scheme = POOLS
+        return manager
 
 
 class Stream:
@@ -192,6 +200,7 @@ class Stream:
     def __init__(self, transport: Transport, wanted: Wanted) -> None:
         self._transport = transport
         self._wanted = wanted
+        self._attempt = Attempt()
         self._dropped = threading.Event()
         self._passing = threading.Lock()  # held while something is passed on
         self._take: Callable[[bytes], None] | None = None
@@ -218,6 +227,11 @@ class Stream:
         self._awaited.set()
 
     @property
+    def peer(self) -> str:
+        """Where to a connection is being made, in words; "" if none is."""
+        return self._attempt.peer
+
+    @property
     def is_passing(self) -> bool:
         """Whether something is being passed on: whoever waits then does not wait for the server."""
         return self._passing.locked()
@@ -241,6 +255,7 @@ class Stream:
 
     def _run(self) -> None:
         end: Exception | None = None
+        self._attempt.begin()
         try:
             response, head = self._transport.open(self._wanted, self._dropped)
             self._news.put(head)

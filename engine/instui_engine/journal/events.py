@@ -210,19 +210,24 @@ class FetchProgress(NamedTuple):
 
 
 class FetchStalled(NamedTuple):
-    """`host` has sent nothing for `seconds`. Another such event follows when the silence has lasted twice as long."""
+    """`host` has sent nothing for `seconds`. Another such event follows when the silence has lasted twice as long.
+
+    `connecting`: there is no connection yet. Its address, a proxy or TLS may be what takes so long.
+    """
 
     wheel: str
     host: str
     seconds: float
+    connecting: bool = False
 
 
 class FetchRetried(NamedTuple):
-    """An attempt failed and another follows."""
+    """An attempt failed and another follows, after `wait` seconds."""
 
     wheel: str
     attempt: int
     reason: str
+    wait: float = 0.0
 
 
 class FetchFinished(NamedTuple):

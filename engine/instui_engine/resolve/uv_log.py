@@ -100,7 +100,8 @@ class UvLog:
             return
         since, self._next = now - self._next + _INTERVAL, now + _INTERVAL
         before, self._used = self._used, used()
-        words = self._words(now - self._at >= _SILENCE, self._used - before > since / 2)
+        patience = _INTERVAL if self._way.is_connecting(self._host) else _SILENCE
+        words = self._words(now - self._at >= patience, self._used - before > since / 2)
         if words != self._told:
             self._told = words
             self._tell(words)
@@ -117,7 +118,7 @@ class UvLog:
         if not is_silent or is_busy:
             tried = len(self._versions.get(self._name, ()))
             if tried >= _MANY:
-                return f"trying versions of {self._name}, {tried} so far"
+                return f"trying versions of {self._name} ({tried} so far)"
         if not is_silent:
             reading = f"reading the metadata of {packages}" if packages else f"reading metadata from {self._host}"
             return f"{reading}, the last {self._name}" if self._name else reading
@@ -158,6 +159,10 @@ class _Way:
     def failures(self, now: float) -> int:
         """How many failures there were, if uv waits now before it asks again; else 0."""
         return self._failures if now < self._until else 0
+
+    def is_connecting(self, host: str) -> bool:
+        """Whether there is no connection to `host` yet."""
+        return self._host == host and self._stage != ""
 
     def waits_for(self, host: str) -> str:
         """What a silent uv waits for, which has asked `host`."""

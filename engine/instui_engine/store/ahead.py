@@ -99,13 +99,13 @@ class Guess:
             if self._told is not None:
                 self._told.progress(done, size)
 
-    def stalled(self, host: str, seconds: float) -> None:
+    def stalled(self, host: str, seconds: float, connecting: bool) -> None:
         """See Progress."""
         with self._lock:
             if self._told is not None:
-                self._told.stalled(host, seconds)
+                self._told.stalled(host, seconds, connecting)
 
-    def retried(self, attempt: int, reason: str) -> None:
+    def retried(self, attempt: int, reason: str, wait: float = 0.0) -> None:
         """See Progress: there is no second attempt here."""
         self._has_failed = True
         with self._lock:

@@ -72,8 +72,8 @@ class _Told(NamedTuple):
     def progress(self, done: int, size: int) -> None:
         self.context.emit(FetchProgress(self.wheel, done, size))
 
-    def stalled(self, host: str, seconds: float) -> None:
-        self.context.emit(FetchStalled(self.wheel, host, seconds))
+    def stalled(self, host: str, seconds: float, connecting: bool) -> None:
+        self.context.emit(FetchStalled(self.wheel, host, seconds, connecting))
 
-    def retried(self, attempt: int, reason: str) -> None:
-        self.context.emit(FetchRetried(self.wheel, attempt, reason))
+    def retried(self, attempt: int, reason: str, wait: float = 0.0) -> None:
+        self.context.emit(FetchRetried(self.wheel, attempt, reason, wait))

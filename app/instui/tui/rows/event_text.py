@@ -180,10 +180,11 @@ def _wheel(event: _WheelEvent) -> Piece:
             return Piece(f"{safe(version)}{', in the cache' if cached else ''}", "dim")
         case events.FetchStarted(size=size):
             return Piece(units.size(size) if size else "", "fetch")
-        case events.FetchStalled(host=host, seconds=seconds):
-            return Piece(f"no data for {units.seconds(seconds)} from {safe(host)}", "fetch")
-        case events.FetchRetried(attempt=attempt, reason=reason):
-            return Piece(f"attempt {attempt}: {safe(reason)}", "fetch")
+        case events.FetchStalled(host=host, seconds=seconds, connecting=connecting):
+            what, where = ("connection", "to") if connecting else ("data", "from")
+            return Piece(f"no {what} for {units.seconds(seconds)} {where} {safe(host)}", "fetch")
+        case events.FetchRetried(attempt=attempt, reason=reason, wait=wait):
+            return Piece(f"attempt {attempt}{f' in {units.seconds(wait)}' if wait else ''}: {safe(reason)}", "fetch")
         case events.FetchFinished(size=size):
             return Piece(units.size(size), "fetch")
         case events.BuildStarted(source=source, log=log, editable=editable):
