@@ -3,13 +3,14 @@
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from instui_engine.errors import TargetError
 from instui_engine.target.asking import ask
-from support.environments import Venv
+from support.environments import Venv, until
 
 NOISE = {
     "a line": "print('hello')",
@@ -77,6 +78,23 @@ def test_what_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
 def test_an_endless_output_is_not_kept(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="did not answer"):
         ask(script(tmp_path / "python", "exec yes"), patience=1)
+
+
+def test_it_starts_before_what_is_done_meanwhile(tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    python = script(tmp_path / "python", f'read line < {gate}; exec {os.path.realpath("/proc/self/exe")} "$@"')
+
+    def open_gate() -> int | None:
+        with suppress(OSError):  # nobody reads there until the interpreter runs
+            return os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        return None
+
+    def let_go() -> None:
+        with open(until(open_gate), "w") as file:
+            file.write("go\n")
+
+    assert ask(python, meanwhile=let_go)["version"]
 
 
 def test_a_terminal_is_not_read(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The interpreters that were started since."""
     started: list[Path] = []
     real = interpreter._ask
-    monkeypatch.setattr(interpreter, "_ask", lambda python: started.append(python) or real(python))
+    monkeypatch.setattr(interpreter, "_ask", lambda python, *rest: started.append(python) or real(python, *rest))
     return started
 
 
@@ -29,6 +29,14 @@ def test_an_interpreter_is_asked_once(venv: Callable[[], Venv], tmp_path: Path, 
     assert probe(one, tmp_path / "cache") == probe(one, tmp_path / "cache")
     assert probe(other, tmp_path / "cache").executable == str(other)
     assert asked == [one]
+
+
+def test_something_else_is_done_while_it_is_asked_and_only_then(venv: Callable[[], Venv], tmp_path: Path) -> None:
+    python = venv().top / "bin" / "python"
+    done: list[str] = []
+    probe(python, tmp_path / "cache", lambda: done.append("first"))
+    probe(python, tmp_path / "cache", lambda: done.append("second"))
+    assert done == ["first"]
 
 
 def test_another_system_on_the_same_home_asks_for_itself(

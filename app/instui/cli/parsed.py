@@ -1,7 +1,7 @@
 """What the engine gets from a parsed command line: environment, options, request."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from instui_engine.errors import UsageError, printable
@@ -155,8 +155,17 @@ def _compiles(parsed: "argparse.Namespace") -> bool:
     return (options.get("compile-bytecode") if here is None else here) is True
 
 
-def environment_from(parsed: "argparse.Namespace", *, writable: bool, any_python: bool = False) -> "Environment":
-    """The environment that the user means; with `any_python`, also one that the system manages. Raises InstuiError."""
+def environment_from(
+    parsed: "argparse.Namespace",
+    *,
+    writable: bool,
+    any_python: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
+) -> "Environment":
+    """The environment that the user means; with `any_python`, also one that the system manages. Raises InstuiError.
+
+    `meanwhile` is done where an interpreter has to be asked first.
+    """
     from instui_engine.target.environment import discover
 
     if parsed.target and parsed.prefix:
@@ -172,6 +181,7 @@ def environment_from(parsed: "argparse.Namespace", *, writable: bool, any_python
         break_system_packages=any_python or is_on(given.get("break_system_packages"), "UV_BREAK_SYSTEM_PACKAGES"),
         writable=writable,
         system=is_on(given.get("system"), "UV_SYSTEM_PYTHON"),
+        meanwhile=meanwhile,
     )
     version = environment.interpreter.version
     if wanted[:1].isdigit() and not is_place and not f"{version}.".startswith(f"{wanted}."):

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -78,8 +79,10 @@ def _work(parsed: argparse.Namespace, session: "Callable[[], Work]") -> int:
     with ExitStack() as stack:
         if is_on(parsed.no_cache, "UV_NO_CACHE"):
             stack.enter_context(private_cache(parsed))
-        environment = environment_from(parsed, writable=not parsed.dry_run)
-        if parsed.ui not in SCREENS:
+        is_here = parsed.ui not in SCREENS
+        load = partial(import_module, "instui_engine.commands.command") if is_here else lambda: None
+        environment = environment_from(parsed, writable=not parsed.dry_run, meanwhile=load)
+        if is_here:
             return _here(parsed, session, environment)
     return _in_a_child(parsed, environment)
 

@@ -102,6 +102,7 @@ class Pipeline(Work):
 
     def _run(self) -> None:
         with self.context.span("resolve"):
+            self._early.begin()
             installed = scan(self.environment)
             wheels = self._resolve(installed)
         if not wheels and not self._extraneous:

@@ -13,6 +13,7 @@ import selectors
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,8 +26,10 @@ _PIECE = 1 << 16
 _REASON = re.compile(r"(Fatal Python error|[\w.]*(Error|Exception|Exit)\b|.*error while loading|Unknown option).*")
 
 
-def ask(executable: Path, patience: float = PATIENCE) -> dict[str, object]:
-    """The facts about the interpreter at `executable`, as `facts.py` collects them.
+def ask(
+    executable: Path, patience: float = PATIENCE, meanwhile: Callable[[], object] = lambda: None
+) -> dict[str, object]:
+    """The facts about the interpreter at `executable`, as `facts.py` collects them. While it starts, do `meanwhile`.
 
     Raises TargetError if it cannot be run, ends without an answer, or gives none within `patience` seconds.
     """
@@ -53,6 +56,7 @@ def ask(executable: Path, patience: float = PATIENCE) -> dict[str, object]:
     conversation = _Conversation(process, begin.encode(), end.encode())
     has_ended = False
     try:
+        meanwhile()
         has_ended = conversation.listen(time.monotonic() + patience)
     finally:
         if not has_ended:

@@ -6,7 +6,7 @@ symbolic links in its parents, so that each file has only one name.
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
@@ -86,18 +86,20 @@ def discover(
     break_system_packages: bool = False,
     writable: bool = True,
     system: bool = False,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Environment:
     """The environment at `python` (an environment or an interpreter), else the active one, else the nearest `.venv`.
 
     `target` and `prefix` choose other directories for the same interpreter, as in uv; with them, the one that a shell
     would start will do if there is no environment. `system` passes over environments, and takes the first Python on
     PATH that is in none. The facts about an interpreter are noted in `cache` (default: this system's place for caches).
+    If they are not there yet, `meanwhile` is done until the interpreter has told them.
     Raises TargetError if there is no environment, if the system manages the interpreter, or, with `writable`, if its
     directories are not writable; UsageError for text that cannot be a path.
     """
     _check_encoding()
     found = find_python(python, anywhere=bool(target or prefix), system=system)
-    interpreter = probe(found.python, cache or default_cache())
+    interpreter = probe(found.python, cache or default_cache(), meanwhile)
     if not (target or prefix):
         check_own(found, interpreter)
     if interpreter.externally_managed and not (break_system_packages or target or prefix):

@@ -8,7 +8,7 @@ layout below `sys.prefix` is that of sysconfig's `venv` scheme. So a new environ
 import json
 import os
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,8 +46,8 @@ class Interpreter(NamedTuple):
     is_relocatable: bool = False  # whether its environment may be moved, so that no script may name its place
 
 
-def probe(python: Path, cache: Path) -> Interpreter:
-    """Query the interpreter at `python`, or the cache.
+def probe(python: Path, cache: Path, meanwhile: Callable[[], object] = lambda: None) -> Interpreter:
+    """Query the interpreter at `python`, and do `meanwhile` until it answers, or the cache.
 
     Raises TargetError if it cannot be run, is not a Python, or is older than OLDEST.
     """
@@ -66,7 +66,7 @@ def probe(python: Path, cache: Path) -> Interpreter:
     key = "|".join((real, fingerprint, _system(), "venv" if is_venv else ""))
     answer = _cached(cache, key)
     if answer is None:
-        answer = _ask(executable)
+        answer = _ask(executable, meanwhile)
         prefix = str(answer["prefix"])  # may be spelled otherwise than the path that was given
         was_expected = not is_venv or os.path.realpath(prefix) == os.path.realpath(home)
         is_venv = is_venv and was_expected  # else `bin/python` is a wrapper of the Python of another place
@@ -145,13 +145,19 @@ def _relocate(answer: dict[str, object], old: str, new: str) -> None:
         answer["paths"] = {key: os.path.normpath(os.path.join(new, path)) for key, path in paths.items()}
 
 
-def _ask(executable: Path) -> dict[str, object]:
+def _ask(executable: Path, meanwhile: Callable[[], object]) -> dict[str, object]:
     """The answer that is cached: what the interpreter says, with its tags instead of what they follow from."""
     # most answers are cached
     from .asking import ask
+
+    def load() -> None:
+        import instui_engine.target.tags  # noqa: F401
+
+        meanwhile()
+
+    facts = ask(executable, meanwhile=load)
     from .tags import supported_tags
 
-    facts = ask(executable)
     shown = printable(str(executable))
     try:
         version = tuple(int(part) for part in str(facts["version"]).split(".")[:2])
