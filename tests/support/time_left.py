@@ -121,6 +121,10 @@ def reduced(found: Session) -> Iterator[str]:
                 yield encode(t, event)
 
 
+def _went_well(last: Event) -> bool:
+    return isinstance(last, SessionFinished) and last.exit == 0
+
+
 def main() -> None:
     """Print the table, or keep the journals."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -129,7 +133,7 @@ def main() -> None:
     parser.add_argument("journals", type=Path, nargs="*", default=sorted(INSTALLS.iterdir()))
     options = parser.parse_args()
     sessions = {path: session(path) for path in options.journals}
-    whole = {path: found for path, found in sessions.items() if found and isinstance(found[-1][1], SessionFinished)}
+    whole = {path: found for path, found in sessions.items() if found and _went_well(found[-1][1])}
     if options.keep:
         for path, found in whole.items():
             with gzip.open(options.keep / f"{path.name.partition('.')[0]}.jsonl.gz", "wt") as file:

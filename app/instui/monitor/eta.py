@@ -6,17 +6,17 @@ The model, step by step:
    of old versions to remove. What is unknown of a wheel is guessed from its size and its name.
 2. A usual machine needs so many microseconds for each file and so many nanoseconds for each byte (`rates`). If several
    installs have run here before, these numbers come from them.
-3. While the install runs, its speed is compared with that: "unpacking takes 1.4 times as long as usual" is a `Pace`.
-   Unpacking, staging, replacing and removing have one each. Work that has not begun is expected to be as slow as the
-   work before it, and what was slow a little faster: some of what slows it down ends.
+3. While the install runs, its speed is compared with that. Of unpacking, by far the longest part, two factors are
+   learned, one of files and one of bytes (`speed`). Staging, replacing and removing have a `Pace` each: "takes 1.4
+   times as long as usual". Work that has not begun is expected to be as slow as the work before it.
 4. Downloads go on at the rate of the last seconds. When each wheel will be here, and when the workers will have
    unpacked the last one, is simulated (`pipeline`). Staging, committing and removing come after that, so their times
-   are added.
-5. Each of these times has a doubt: the seconds by which it may be wrong. It is large if the pace was measured for a
-   moment only, has just changed, or is far from usual because something else uses the machine; if much of the work is
-   one wheel, as some of its files are unpacked several times as fast as others (on ext4, files are made slowly for
-   minutes after many were removed); and if old versions are to be removed. Doubts are taken to be independent, so their
-   squares are added.
+   are added. What was fetched while uv decided says nothing of the rate.
+5. Each of these times has a doubt: the seconds by which it may be wrong, in two of three cases less. It is large if
+   little of what is left was measured so far, has just changed, or is far from usual because something else uses the
+   machine; if much of the work is one wheel, as some of its files are unpacked several times as fast as others (on
+   ext4, files are made slowly for minutes after many were removed); and if old versions are to be removed. Doubts are
+   taken to be independent, so their squares are added.
 6. The time is shown only while the doubt is small: about a fifth of what is left, or half a second. What is shown
    follows the prediction smoothly.
 
@@ -26,7 +26,7 @@ effect there, as the servers of these recordings send evenly.
 """
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from math import exp, hypot, log
 
@@ -35,6 +35,7 @@ from instui_engine.values import NamedTuple
 from .pace import Pace
 from .pipeline import acquired, arrivals
 from .rates import USUAL, Measured, Rates, Took, measured
+from .speed import Speed, Work
 from .standing import Content, Standing
 
 MOST = 500  # wheels: of more, looks are as rare as their cost grows
@@ -48,21 +49,23 @@ _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 # and of their removal, where caches and the disk decide it, and some trees have many times as many files as others
 _RESTLESS, _RESTLESS_OLD, _RESTLESS_CLEAN = 0.1, 0.3, 1.2
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
-_IDLE = 0.6  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
+_IDLE = 0.75  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
 _WINDOW = 3.0  # seconds of which the rate of the downloads is the average
+_RATE, _UNKNOWN = 10e6, 3.0  # bytes in a second as long as nothing has come, and the share by which it may be less
 
 # shares that are in doubt
-_UNSURE = 0.5  # of a pace that is only what is usual, here or anywhere: other programs may take the machine
 _UNLIKE = 0.4  # of a pace that is taken from another kind of work; on a strange machine, more
 _UNEVEN = 0.5  # of how much the rate of the downloads has changed
+_SETTLED = 0.15  # of a rate that was seen for a second
 _INSIDE = 0.2  # of the time that one wheel takes longer than all others: its files may be hard or easy to unpack
 
-_TELL, _TELL_LEAST = 0.22, 0.5  # the most doubt to be told: of what is left, or seconds
+_TELL, _TELL_LEAST = 0.22, 0.45  # the most doubt to be told: of what is left, or seconds
 _HIDE, _HIDE_LEAST = 0.35, 0.7  # and to be told any longer
 # the end that is told follows predictions in so many seconds, or in what is left by so much, if that is shorter
 _SLOWNESS, _FOLLOW = 0.3, 5.0
 _OVERDUE = 1.0  # seconds that an end may be late
 
+_AFTER_RESOLVE = ("acquire", "plan", "stage", "commit", "clean")
 _AFTER_PLAN, _AFTER_STAGE = ("stage", "commit", "clean"), ("commit", "clean")  # parts of the session
 
 
@@ -71,6 +74,7 @@ class How(NamedTuple):
 
     `jobs` workers have a processor each. `copies`: it stages by copies. `replaces`: all wheels are taken to replace
     installed ones, as long as there is no plan. `cleaned`: the share of what is to be removed in the end that is gone.
+    `taken`: the share of the processors that others took while uv decided, 0.0 if that is unknown.
     """
 
     jobs: int
@@ -79,6 +83,7 @@ class How(NamedTuple):
     copies: bool = False
     replaces: bool = False
     cleaned: float = 0.0
+    taken: float = 0.0
 
 
 class Left(NamedTuple):
@@ -97,10 +102,10 @@ class Estimator:
         self._late_work = self._late_seconds = 0.0  # of the later half of unpacking: as is usual, and as it was
         self._before: tuple[float, Standing, How] | None = None
         self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
-        self._unpacking, self._staging = Pace(_RESTLESS), Pace(_RESTLESS)
+        self._unpacking, self._staging = Speed(), Pace(_RESTLESS)
         self._replacing, self._cleaning = Pace(_RESTLESS_OLD), Pace(_RESTLESS_CLEAN)
         self._end = 0.0  # as it is told
-        self._was_sure = self._is_told = False
+        self._is_told = False
 
     def copy(self) -> "Estimator":
         """A copy, which looks by itself from now on."""
@@ -119,15 +124,18 @@ class Estimator:
     def look(self, t: float, now: Standing, how: How) -> None:
         """Predict the end from how things stand at `t`, later than the last time."""
         elapsed = 0.0
+        if self._before is None or not self._before[1].begun:
+            self._unpacking.expect(how.taken)
         if self._before is not None:
             t0, before, was = self._before
             elapsed = t - t0
             self._measure(t, elapsed, before, now, how)
             self._measure_replacing(elapsed, before, was, now, how)
         self._before = t, now, how
-        left = self._predict(t, now, how) if now.begun else None
+        has_begun = now.begun or (now.wheels > 0 and how.part in _AFTER_RESOLVE)
+        left = self._predict(t, now, how) if has_begun else None
         if left is None:
-            self._was_sure = self._is_told = False
+            self._is_told = False
         else:
             self._follow(t, elapsed, left)
             self._decide(left)
@@ -144,15 +152,16 @@ class Estimator:
         if seconds > 0 and how.part != "build":
             others, rate = workers - 1, self._rate() if is_fetching else 0.0
             alone = seconds / (1 + self.rates.crowd * others + self.rates.fetch * rate)
-            weight = _SHARED if now.fetching else 1.0
-            self._unpacking.measure(now.unpacked - before.unpacked, alone, elapsed, weight)
+            weight = _SHARED if is_fetching else 1.0
+            done = _between(before.unpacked, now.unpacked)
+            self._unpacking.measure(_unpacking(done, self.rates), alone, elapsed, weight)
             # of the first half nothing is kept: while wheels come in and helpers start, it goes more slowly
-            if not rate and now.unpacked >= now.to_acquire:
-                self._late_work += max(now.unpacked - before.unpacked, 0.0) * USUAL.file / self.rates.file
+            if not rate and sum(_unpacking(now.unpacked)) >= sum(_unpacking(now.to_acquire)):
+                self._late_work += sum(_unpacking(done))
                 self._late_seconds += seconds / (1 + USUAL.crowd * others)
         elif how.part == "stage" and before.staged.files and now.to_stage.files:
-            done = _staging(now.staged, how, self.rates) - _staging(before.staged, how, self.rates)
-            self._staging.measure(done, elapsed * how.jobs, elapsed)
+            staged = _staging(now.staged, how, self.rates) - _staging(before.staged, how, self.rates)
+            self._staging.measure(staged, elapsed * how.jobs, elapsed)
 
     def _measure_replacing(self, elapsed: float, before: Standing, was: How, now: Standing, how: How) -> None:
         """How long it took to plan, and takes to commit and to clean up, where wheels replace installed ones."""
@@ -185,37 +194,55 @@ class Estimator:
     def _predict(self, t: float, now: Standing, how: How) -> Left | None:
         """How long it will take; None if there is no telling."""
         rate = self._rate()
-        if (now.fetching or now.to_fetch) and rate <= 0:
+        if now.unknown and not any(one.left for one in now.to_fetch):
             return None
-        factor = self._unpacking.factor()
-        doubt = self._unpacking.doubt(_UNSURE)
+        if now.fetching and rate <= 0 and t - self._fetched[0][0] >= PATIENCE:
+            return None
         replacing = self._left_to_replace(t, now, how)
         if replacing is None:
             return None
         usual = _COMMIT + _COMMITTED * now.to_commit
-        steps = usual * max(factor, 1.0)
-        acquiring = self._left_to_acquire(now, rate, factor, doubt, how.jobs)
-        staging = self._left_to_stage(now, factor, doubt, how)
+        steps = usual * max(self._unpacking.files, 1.0)
+        acquiring = self._left_to_acquire(now, rate, how.jobs)
+        staging = self._left_to_stage(now, how)
         parts = acquiring, staging, replacing, Left(steps, _BUSY * (steps - usual))
         return Left(sum(part.seconds for part in parts), hypot(*(part.doubt for part in parts)))
 
-    def _left_to_acquire(self, now: Standing, rate: float, factor: float, doubt: float, jobs: int) -> Left:
+    def _left_to_acquire(self, now: Standing, rate: float, jobs: int) -> Left:
         """Until all is fetched and unpacked."""
-        crowd, fetch = self.rates.crowd, self.rates.fetch * rate
-        came = arrivals(now, rate)
-        if came and not now.to_unpack:
-            factor *= _IDLE
-        seconds = acquired(now, came, factor, jobs, crowd, fetch)
-        doubts = [acquired(now, came, factor * (1 + doubt), jobs, crowd, fetch) - seconds]
-        longest = factor * max(now.unpacking, default=0.0)
-        doubts.append(_INSIDE * max(2 * longest - seconds, 0.0))
-        if came:
-            slower = arrivals(now, rate / (1 + self._uneven()))
-            doubts.append(acquired(now, slower, factor, jobs, crowd, fetch) - seconds)
+        speed, crowd, fetch = self._unpacking, self.rates.crowd, self.rates.fetch * rate
+        file, byte = speed.files * self.rates.file, speed.size * self.rates.byte
+
+        def each(wheels: Iterable[Content], slower: float) -> list[float]:
+            return [slower * (file * content.files + byte * content.size) for content in wheels]
+
+        def until(slower: float, rate: float) -> float:
+            times, coming = arrivals(now, rate)
+            if coming and not now.to_unpack:
+                slower *= _IDLE
+            came = list(zip(times, each(coming, slower), strict=True))
+            return acquired(each(now.unpacking, slower), each(now.to_unpack, slower), came, jobs, crowd, fetch)
+
+        if not now.to_acquire.files:
+            return Left(0.0, 0.0)
+        rate = rate or _RATE
+        seconds = until(1.0, rate)
+        alone, longest = max(zip(each(now.unpacking, 1.0), now.unpacking, strict=True), default=(0.0, Content()))
+        most = longest if 2 * alone > seconds else now.to_acquire
+        doubt = hypot(speed.doubt(_unpacking(most, self.rates)), _RESTLESS)
+        doubts = [until(1 + doubt, rate) - seconds, _INSIDE * max(2 * alone - seconds, 0.0)]
+        if now.fetching or now.to_fetch:
+            # of what is unknown, all may be twice as much
+            unsure = self._uneven() + now.unknown / (len(now.fetching) + len(now.to_fetch))
+            doubts.append(until(1.0, rate / (1 + unsure)) - seconds)
         return Left(seconds, hypot(*doubts))
 
-    def _left_to_stage(self, now: Standing, factor: float, doubt: float, how: How) -> Left:
-        """Until all is staged, and synced if it is copied; `factor` and `doubt` are those of unpacking."""
+    def _left_to_stage(self, now: Standing, how: How) -> Left:
+        """Until all is staged, and synced if it is copied."""
+        if not now.to_stage.files:
+            return Left(0.0, 0.0)
+        alike = _unpacking(now.to_stage if how.copies else Content(1.0), self.rates)  # links have no bytes
+        factor, doubt = self._unpacking.factor(alike), self._unpacking.doubt(alike)
         stage = self._staging.factor(factor)
         seconds = stage * _staging(now.to_stage, how, self.rates) / how.jobs
         wrong = seconds * self._staging.doubt(hypot(doubt, _UNLIKE * (1 + abs(log(factor)))))
@@ -232,10 +259,12 @@ class Estimator:
         if how.part not in _AFTER_PLAN:
             commit += max(plan - elapsed, 0.0) if how.part == "plan" else plan
         clean = self._cleaning.factor(pace) * self.rates.clean * now.replaced
+        unsure = clean  # as long as nobody knows how far it is, all of it
         if how.part == "clean":
             clean = clean * (1 - how.cleaned) if how.cleaned else max(clean - elapsed, 0.0)
+            unsure = clean if how.cleaned else unsure
         doubt = self._replacing.doubt(_UNLIKE)
-        return Left(commit + clean, commit * doubt + clean * self._cleaning.doubt(doubt))
+        return Left(commit + clean, commit * doubt + unsure * self._cleaning.doubt(doubt))
 
     def _rate(self) -> float:
         """Bytes that are fetched in a second."""
@@ -243,9 +272,12 @@ class Estimator:
 
     def _uneven(self) -> float:
         """The share by which the rate of the downloads may change: about as much as it did."""
-        middle = self._fetched[len(self._fetched) // 2]
-        before, after = _slope(self._fetched[0], middle), _slope(middle, self._fetched[-1])
-        return _UNEVEN * abs(log(after / before)) if before > 0 and after > 0 else 1.0
+        if self._rate() <= 0:
+            return _UNKNOWN
+        first, middle, last = self._fetched[0], self._fetched[len(self._fetched) // 2], self._fetched[-1]
+        before, after = _slope(first, middle), _slope(middle, last)
+        changed = _UNEVEN * abs(log(after / before)) if before > 0 and after > 0 else 1.0
+        return changed + _SETTLED / (last[0] - first[0])
 
     def _follow(self, t: float, elapsed: float, left: Left) -> None:
         """Let the end that is told follow what is predicted: the less is left, the faster."""
@@ -256,15 +288,24 @@ class Estimator:
         self._end += (1 - exp(-elapsed / slowness)) * (end - self._end)
 
     def _decide(self, left: Left) -> None:
-        """Whether to tell it: from when, at two looks, little is in doubt until much more is."""
+        """Whether to tell it: from when little is in doubt until much more is."""
         is_sure = left.doubt <= max(_TELL * left.seconds, _TELL_LEAST)
         may_stay = self._is_told and left.doubt <= max(_HIDE * left.seconds, _HIDE_LEAST)
-        self._is_told = may_stay or (is_sure and self._was_sure)
-        self._was_sure = is_sure
+        self._is_told = may_stay or is_sure
 
 
 def _slope(first: tuple[float, float], last: tuple[float, float]) -> float:
     return (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else 0.0
+
+
+def _between(before: Content, now: Content) -> Content:
+    """What was done meanwhile."""
+    return Content(max(now.files - before.files, 0.0), max(now.size - before.size, 0.0))
+
+
+def _unpacking(content: Content, rates: Rates = USUAL) -> Work:
+    """The usual seconds of a worker to unpack that."""
+    return Work(rates.file * content.files, rates.byte * content.size)
 
 
 def _staging(content: Content, how: How, rates: Rates) -> float:

@@ -11,6 +11,7 @@ from .names import same_holder
 from .spans import CommitSteps, Doing, Halt, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 
 _HOLDERS = 20  # kept of one wait, the first of which may be long gone
+_SHORT = 0.2  # seconds of processors, of which nobody can tell who used them
 _ORDER = get_args(SpanName)
 _INFERRED: dict[type[Event], SpanName] = {
     events.ResolveStarted: "resolve",
@@ -129,6 +130,14 @@ class Periods:
         """Note that it no longer does."""
         if self.syncs and self.syncs[-1].end is None:
             self.syncs[-1] = self.syncs[-1]._replace(end=t)
+
+    def taken(self, cpus: int) -> float:
+        """The share of `cpus` processors that others took while uv decided; 0.0 if that is unknown."""
+        for span in self.spans:
+            seconds = (span.end - span.begin) * cpus if span.name == "resolve" and span.end is not None else 0.0
+            if seconds > _SHORT and span.idle >= 0:
+                return max(1 - (span.cpu + span.idle) / seconds, 0.0)
+        return 0.0
 
     def load(self, sample: LoadSample) -> None:
         """Note what was used so far."""

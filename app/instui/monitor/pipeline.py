@@ -4,19 +4,24 @@ from collections import deque
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush, heapreplace
 
-from .standing import Standing
+from .standing import Content, Standing
 
 
 def acquired(
-    now: Standing, came: Sequence[tuple[float, float]], factor: float, jobs: int, crowd: float = 0.0, fetch: float = 0.0
+    unpacking: Sequence[float],
+    to_unpack: Sequence[float],
+    came: Sequence[tuple[float, float]],
+    jobs: int,
+    crowd: float = 0.0,
+    fetch: float = 0.0,
 ) -> float:
-    """Seconds until all is unpacked: wheels come in like that, a worker takes `factor` seconds for a usual one.
+    """Seconds until all is unpacked: wheels come in like that, each takes so many seconds of a worker.
 
     Each takes longer by `crowd` for each other worker, and by `fetch` while wheels are fetched.
     """
-    jobs = max(min(jobs, 1 + len(now.unpacking) + len(now.to_unpack) + len(came)), 1)
-    begun = sorted(now.unpacking, reverse=True)
-    waiting = deque([*begun[jobs:], *sorted(now.to_unpack, reverse=True)])
+    jobs = max(min(jobs, 1 + len(unpacking) + len(to_unpack) + len(came)), 1)
+    begun = sorted(unpacking, reverse=True)
+    waiting = deque([*begun[jobs:], *sorted(to_unpack, reverse=True)])
     busy = begun[:jobs]
     heapify(busy)  # how much will have been done, by each worker that was always busy, when each of them is free
     t = done = 0.0
@@ -29,7 +34,7 @@ def acquired(
         if not busy:
             t = coming[0][0]
             continue
-        each = factor * (1 + crowd * (len(busy) - 1) + (fetch if t < fetched else 0.0))  # seconds
+        each = 1 + crowd * (len(busy) - 1) + (fetch if t < fetched else 0.0)  # seconds
         until = t + (busy[0] - done) * each
         if coming and until > coming[0][0]:
             done, t = done + (coming[0][0] - t) / each, coming[0][0]
@@ -38,8 +43,8 @@ def acquired(
     return t
 
 
-def arrivals(now: Standing, rate: float) -> list[tuple[float, float]]:
-    """In how many seconds each wheel will have been fetched, and the work of unpacking it.
+def arrivals(now: Standing, rate: float) -> tuple[list[float], list[Content]]:
+    """In how many seconds each wheel will have been fetched, and what is to be unpacked of it.
 
     The downloads share the rate equally; when one is done, the next begins.
     """
@@ -48,15 +53,16 @@ def arrivals(now: Standing, rate: float) -> list[tuple[float, float]]:
     under_way = [(one.left, number) for number, one in enumerate(wheels[:begun])]
     heapify(under_way)
     t = share = 0.0  # bytes that each download has got by then; one that begins later is counted as if it had them
-    found = []
+    times, coming = list[float](), list[Content]()
     while under_way:
         most, first = under_way[0]
         t += (most - share) * len(under_way) / rate
         share = most
-        found.append((t, wheels[first].work))
+        times.append(t)
+        coming.append(wheels[first].content)
         if begun < len(wheels):
             heapreplace(under_way, (share + wheels[begun].left, begun))
             begun += 1
         else:
             heappop(under_way)
-    return found
+    return times, coming

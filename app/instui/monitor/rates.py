@@ -25,8 +25,8 @@ class Rates(NamedTuple):
     share `crowd` for each other one, and by `fetch` for each byte that is fetched in a second meanwhile.
     """
 
-    file: float = 110e-6
-    byte: float = 6e-9
+    file: float = 150e-6
+    byte: float = 4.5e-9
     link: float = 40e-6
     copy: float = 180e-6
     copy_byte: float = 6e-9

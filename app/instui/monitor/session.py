@@ -294,7 +294,7 @@ class SessionRecord:
         if looks is not None and (known := looks.get(t)):
             return known
         how, estimator = self._how(), before.copy()
-        estimator.look(t, standing(self.wheels, how.replaces, estimator.rates), how)
+        estimator.look(t, standing(self.wheels, how.replaces), how)
         if looks is not None:
             looks[t] = estimator
         return estimator
@@ -308,7 +308,11 @@ class SessionRecord:
         replaces = not {"--reinstall", "-U", "--upgrade"}.isdisjoint(command)
         part = self.periods.spans[-1] if self.periods.spans else None
         how = eta.How(
-            max(min(jobs, self.session.cpus or jobs), 1), copies=copies, replaces=replaces, cleaned=self.cleaned
+            max(min(jobs, self.session.cpus or jobs), 1),
+            copies=copies,
+            replaces=replaces,
+            cleaned=self.cleaned,
+            taken=self.periods.taken(self.session.cpus),
         )
         return how if part is None else how._replace(part=part.name, since=part.begin)
 
@@ -321,7 +325,7 @@ class SessionRecord:
         for span in self.periods.spans:
             if span.end is not None:
                 took[span.name] = took.get(span.name, 0.0) + span.end - span.begin
-        return estimator.measured(standing(self.wheels, how.replaces, estimator.rates), how, took)
+        return estimator.measured(standing(self.wheels, how.replaces), how, took)
 
     @property
     def _is_slowed(self) -> bool:

@@ -1,7 +1,6 @@
 """How an install stands: the work that is left and the work that was done, as the records of its wheels tell it.
 
-Unpacking is counted in usual seconds of a worker (`Rates`), staging in files and their bytes. What is not known yet of
-a wheel is guessed from the others, or from its name.
+All is counted in files and their bytes. What is not known yet of a wheel is guessed from the others, or from its name.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,10 +8,9 @@ from collections.abc import Iterable, Sequence
 from instui_engine.values import NamedTuple
 
 from .model import Phase
-from .rates import USUAL, Rates
 from .records import WheelRecord
 
-_EACH = 50  # files that take as long as what there is to do for each wheel, however small
+_EACH = 25  # files that take as long as what there is to do for each wheel, however small
 _CONTENT = 3.3  # bytes of a wheel's files for each of its own
 
 # not looked up for each wheel
@@ -30,42 +28,43 @@ class Content(NamedTuple):
 
 
 class Download(NamedTuple):
-    """A wheel to fetch: bytes that are left, and the usual seconds to unpack it."""
+    """A wheel to fetch: bytes that are left, and what is to be unpacked then."""
 
     left: float
-    work: float
+    content: Content
 
 
 class Standing(NamedTuple):
-    """What is left, and what was done."""
+    """What is left, and what was done. To unpack, each wheel counts `_EACH` files more."""
 
     fetching: Sequence[Download] = ()
     to_fetch: Sequence[Download] = ()
-    unpacking: Sequence[float] = ()
+    unknown: int = 0  # of `to_fetch`, those of which nobody has told the size
+    unpacking: Sequence[Content] = ()
     starting: Sequence[float] = ()  # when those of `unpacking` began that have no file yet
-    to_unpack: Sequence[float] = ()
-    to_acquire: float = 0.0  # seconds to unpack all wheels that are not unpacked yet
+    to_unpack: Sequence[Content] = ()
+    to_acquire: Content = Content()  # of all wheels that are not unpacked yet
     to_stage: Content = Content()
     wheels: int = 0
     to_commit: int = 0
     to_replace: float = 0.0  # files of those of `to_commit` that replace installed ones
     replaced: float = 0.0  # files of all that do
     fetched: float = 0.0
-    unpacked: float = 0.0
+    unpacked: Content = Content()
     staged: Content = Content()
 
     @property
     def begun(self) -> bool:
         """Whether anything is fetched, unpacked or staged."""
-        return bool(self.fetching or self.fetched or self.unpacking or self.unpacked or self.staged.files)
+        return bool(self.fetching or self.fetched or self.unpacking or self.unpacked.files or self.staged.files)
 
 
-def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates = USUAL) -> Standing:
+def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
     """How things stand; `replaces`: all wheels are taken to replace installed ones, as long as there is no plan."""
     own = [wheel for wheel in wheels if not wheel.removal and wheel.phase not in _LEFT]
     sizes = [max(wheel.size or (wheel.total if wheel.phase is _FETCH else 0), 0) for wheel in own]
     usual = sum(sizes) / max(len(sizes) - sizes.count(0), 1)
-    sums = _Sums(rates)
+    sums = _Sums()
     for wheel, known in zip(own, sizes, strict=True):
         phase, size = wheel.phase, known or usual
         files = wheel.files or _files(wheel.file, size)
@@ -80,7 +79,8 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False, rates: Rates
             sums.wait(wheel, has_come, size, files, content)
         elif phase is _UNPACK:
             sums.unpack(wheel, files, content)
-    return sums.standing(len(own))
+    unknown = sum(not known and wheel.fetch and wheel.phase is _QUEUED for wheel, known in zip(own, sizes, strict=True))
+    return sums.standing(len(own), unknown)
 
 
 class _Sums:
@@ -89,20 +89,20 @@ class _Sums:
     `files` and `content` are always the number of all its files, and all their bytes.
     """
 
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
+    def __init__(self) -> None:
         self._fetching: list[Download] = []
         self._to_fetch: list[Download] = []
-        self._unpacking: list[float] = []
-        self._to_unpack: list[float] = []
+        self._unpacking: list[Content] = []
+        self._to_unpack: list[Content] = []
         self._starting: list[float] = []
         self._to_commit = 0
-        self._to_replace = self._replaced = self._fetched = self._unpacked = self._to_acquire = 0.0
+        self._to_replace = self._replaced = self._fetched = 0.0
+        self._unpacked_files = self._unpacked_content = self._acquire_files = self._acquire_content = 0.0
         self._all_files = self._all_content = self._staged_files = self._staged_content = 0.0
 
-    def _work(self, files: float, content: float) -> float:
-        """The usual seconds to unpack a wheel."""
-        return self._rates.file * (files + _EACH) + self._rates.byte * content
+    def _acquire(self, work: Content) -> None:
+        self._acquire_files += work.files
+        self._acquire_content += work.size
 
     def commit(self, wheel: WheelRecord, files: float, replaces: bool) -> None:
         """Whether it is still to be committed, and whether it replaces an installed one."""
@@ -123,10 +123,10 @@ class _Sums:
 
     def fetch(self, wheel: WheelRecord, size: float, files: float, content: float) -> None:
         """What is left of its download, which goes on, and comes after that."""
-        work = self._work(files, content)
-        self._fetched += wheel.done
+        work = Content(files + _EACH, content)
+        self._fetched += max(wheel.done - wheel.ahead, 0)
         self._fetching.append(Download(max(size - wheel.done, 0.0), work))
-        self._to_acquire += work
+        self._acquire(work)
 
     def passed(self, wheel: WheelRecord, size: float, files: float, content: float) -> bool:
         """Whether it was fetched; what it has behind it is added."""
@@ -137,15 +137,16 @@ class _Sums:
             elif span.phase is _FETCH:
                 has_come = True
         if has_come:
-            self._fetched += size
+            self._fetched += max(size - wheel.ahead, 0.0)
         if was_unpacked and wheel.phase is not _UNPACK:
-            self._unpacked += self._work(files, content)
+            self._unpacked_files += files + _EACH
+            self._unpacked_content += content
         return has_come
 
     def wait(self, wheel: WheelRecord, has_come: bool, size: float, files: float, content: float) -> None:
         """Whether it is to be fetched first or, if it is here, to be unpacked; nobody is at work on it."""
-        work = self._work(files, content)
-        self._to_acquire += work
+        work = Content(files + _EACH, content)
+        self._acquire(work)
         if has_come or not wheel.fetch:
             self._to_unpack.append(work)
         else:
@@ -153,35 +154,37 @@ class _Sums:
 
     def unpack(self, wheel: WheelRecord, files: float, content: float) -> None:
         """How much of it is unpacked; that goes on."""
-        share, whole = _share(wheel), self._work(files, content)
-        done = whole * share
-        if wheel.complete:  # the share is one of bytes
-            done += self._rates.file * (min(wheel.complete, files) - share * files)
-        self._unpacked += done
-        self._unpacking.append(whole - done)
-        self._to_acquire += whole - done
+        share = _share(wheel)
+        done = min(wheel.complete, files) if wheel.complete else share * files
+        done += _EACH * share
+        self._unpacked_files += done
+        self._unpacked_content += content * share
+        left = Content(files + _EACH - done, content * (1 - share))
+        self._unpacking.append(left)
+        self._acquire(left)
         if not wheel.done:
             self._starting.append(wheel.since)
 
-    def standing(self, wheels: int) -> Standing:
-        """All of it, of so many wheels."""
+    def standing(self, wheels: int, unknown: int) -> Standing:
+        """All of it, of so many wheels, and so many of unknown size."""
         to_stage = Content(
             max(self._all_files - self._staged_files, 0.0), max(self._all_content - self._staged_content, 0.0)
         )
         return Standing(
             self._fetching,
             self._to_fetch,
+            unknown,
             self._unpacking,
             self._starting,
             self._to_unpack,
-            self._to_acquire,
+            Content(self._acquire_files, self._acquire_content),
             to_stage,
             wheels,
             self._to_commit,
             self._to_replace,
             self._replaced,
             self._fetched,
-            self._unpacked,
+            Content(self._unpacked_files, self._unpacked_content),
             Content(self._staged_files, self._staged_content),
         )
 

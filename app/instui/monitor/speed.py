@@ -1,0 +1,91 @@
+"""How fast files and bytes are unpacked, compared with what is usual, and how far that may be wrong.
+
+A file costs time, and so does each byte in it. On a busy disk files take several times as long, while bytes do not, and
+some installs begin with large files and end with small ones. So two factors are learned: whatever took too long is put
+down to both, to each by its share of the work and by how far it is in doubt (a Kalman filter of their logarithms). What
+was not measured yet stays in doubt: after a wheel with few large files, that many small ones are left says little.
+"""
+
+from copy import copy
+from math import exp, sqrt
+
+from instui_engine.values import NamedTuple
+
+_FILES, _SIZE = 1.0, 0.4  # how far the factors are in doubt in the beginning: deviations of their logarithms
+_COMMON = 0.7  # how far they go together: the correlation of these doubts
+_BUSY = 0.4  # by how much files are slower where others have all processors, bytes half of it: a logarithm
+_DRIFT = 0.15  # how far each may change in a second
+_NOISE = 0.25  # how far a second of work is off: no two files are alike, and progress is told in steps
+_MOMENT = 0.02  # seconds: so little work, done in as much time, goes without saying
+
+
+class Work(NamedTuple):
+    """What there is to do, in usual seconds: with files, and with the bytes in them."""
+
+    files: float = 0.0
+    size: float = 0.0
+
+
+class Speed:
+    """How many times as long as usual files take, and bytes."""
+
+    def __init__(self) -> None:
+        self._log_files = self._log_size = 0.0
+        # what is in doubt: the variances, and the covariance
+        self._of_files, self._of_size, self._of_both = _FILES**2, _SIZE**2, _COMMON * _FILES * _SIZE
+
+    def expect(self, taken: float) -> None:
+        """Nothing is measured yet, but others were seen to take that share of the processors."""
+        self._log_files, self._log_size = _BUSY * taken, _BUSY / 2 * taken
+
+    def copy(self) -> "Speed":
+        """A copy, which changes by itself from now on."""
+        return copy(self)
+
+    def measure(self, done: Work, seconds: float, elapsed: float, weight: float = 1.0) -> None:
+        """In `elapsed` seconds that was done, and took so many `seconds` of workers; it counts by `weight`."""
+        drift = _DRIFT**2 * elapsed
+        self._of_files += drift
+        self._of_size += drift
+        self._of_both += _COMMON * drift
+        moment = _MOMENT / 2
+        expected = self.seconds(done) + _MOMENT
+        files, size = (done.files * self.files + moment) / expected, (done.size * self.size + moment) / expected
+        with_files = files * self._of_files + size * self._of_both
+        with_size = files * self._of_both + size * self._of_size
+        total = files * with_files + size * with_size + _NOISE**2 / (weight * expected)
+        # not the logarithm of the quotient: it makes too much of moments in which no progress was told
+        wrong = max(1 - expected / (seconds + _MOMENT), -1.0) / total
+        self._log_files += with_files * wrong
+        self._log_size += with_size * wrong
+        self._of_files -= with_files**2 / total
+        self._of_size -= with_size**2 / total
+        self._of_both -= with_files * with_size / total
+
+    @property
+    def files(self) -> float:
+        """The factor of files."""
+        return exp(self._log_files)
+
+    @property
+    def size(self) -> float:
+        """The factor of bytes."""
+        return exp(self._log_size)
+
+    def seconds(self, work: Work) -> float:
+        """How long that takes a worker."""
+        return work.files * self.files + work.size * self.size
+
+    def factor(self, work: Work) -> float:
+        """How many times as long as usual that takes."""
+        return self.seconds(work) / (work.files + work.size)
+
+    def doubt(self, work: Work) -> float:
+        """The share by which that may be wrong."""
+        share = work.files * self.files / self.seconds(work)
+        files, both, size = (
+            share**2 * self._of_files,
+            share * (1 - share) * self._of_both,
+            (1 - share) ** 2 * self._of_size,
+        )
+        return sqrt(max(files + 2 * both + size, 0.0))
