@@ -60,11 +60,18 @@ class Findings:
     notes: list[str] = field(default_factory=list)
 
     def ratio(
-        self, ours: str, theirs: str, budget: float | None = None, aim: float | None = None, what: str = ""
+        self,
+        ours: str,
+        theirs: str,
+        budget: float | None = None,
+        aim: float | None = None,
+        what: str = "",
+        of: Literal["wall", "cpu"] = "wall",
     ) -> None:
-        """Add a line: the time of one thing that was run as a ratio of the time of another."""
+        """Add a line: the time of one thing that was run as a ratio of the time of another, by the clock or of CPUs."""
         mine, others = self.samples[ours], self.samples[theirs]
-        ratios = spread([one.wall / other.wall for one, other in zip(mine, others, strict=True)])
+        pairs = zip(mine, others, strict=True)
+        ratios = spread([one.wall / other.wall if of == "wall" else one.cpu / other.cpu for one, other in pairs])
         self.lines.append(Line(what or f"{ours} / {theirs}", ratios, "x", cost(mine), cost(others), budget, aim))
 
     def growth(

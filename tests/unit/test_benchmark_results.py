@@ -28,6 +28,12 @@ def test_a_ratio_is_the_median_of_the_pairs_and_not_the_ratio_of_the_medians() -
     assert line.ours == (2, 4, 90) and line.theirs == (2, 4, 30)  # medians, and the largest peak
 
 
+def test_a_ratio_can_be_of_processor_time() -> None:
+    findings = Findings(samples={"ours": [Sample(9.0, 3.0, 0.0)], "theirs": [Sample(1.0, 2.0, 0.0)]})
+    findings.ratio("ours", "theirs", of="cpu")
+    assert findings.lines[0].value == (1.5, 1.5, 1.5)
+
+
 def test_the_budget_judges_the_median_and_the_aim_is_named_where_it_is_missed() -> None:
     def verdict(median: float, budget: float | None, aim: float | None) -> str:
         return Line("", single(median), "x", budget=budget, aim=aim).verdict

@@ -106,22 +106,24 @@ def edges_from(requires_dist: Iterable[str], markers: Mapping[str, str], among: 
     environment = tuple(sorted(markers.items()))
     names: dict[str, None] = {}
     for text in requires_dist:
-        name, marker = _split(text)
-        if name in among and (not marker or _holds(marker, environment)):
+        if (name := _name(text)) in among and (not (marker := _marker(text)) or _holds(marker, environment)):
             names[name] = None
     return tuple(names)
 
 
 @lru_cache(maxsize=16384)
-def _split(text: str) -> tuple[str, str]:
-    """Normalized name and marker of a requirement; the marker is "" if it is absent or only names an extra."""
+def _name(text: str) -> str:
+    """The normalized name of a requirement; "" if there is none."""
     found = re.match(_LEADING_NAME, text)
-    if found is None:
-        return "", ""
+    return re.sub(_SEPARATORS, "-", found[1]).lower() if found else ""
+
+
+@lru_cache(maxsize=16384)
+def _marker(text: str) -> str:
+    """The marker of a requirement; "" if it is absent or only names an extra."""
     # a URL may contain a semicolon, so there the marker begins only after a space (PEP 508)
     marker = text.partition(" ;" if "@" in text else ";")[2]
-    name = re.sub(_SEPARATORS, "-", found[1]).lower()
-    return name, "" if re.fullmatch(_ONLY_EXTRA, marker) else marker.strip()
+    return "" if re.fullmatch(_ONLY_EXTRA, marker) else marker.strip()
 
 
 @lru_cache(maxsize=16384)
