@@ -27,6 +27,8 @@ class Sizes:
     presses: int = 150  # keys of P6
     journal: int = 10_000  # wheels in the journal that P6 looks at
     watch: float = 5.0  # seconds for which CPU is measured
+    sets: int = 9  # of wheels for which predictions are compared with what happens, at most
+    share: float = 1.0  # of their files or bytes
 
 
 @dataclass(frozen=True, slots=True)

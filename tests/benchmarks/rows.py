@@ -7,6 +7,7 @@ from benchmarks.contention import p8
 from benchmarks.growth import p7
 from benchmarks.installs import p1, p2, p3, p3b
 from benchmarks.lab import Lab
+from benchmarks.predictions import what_if
 from benchmarks.results import Findings
 from benchmarks.safety import p5
 from benchmarks.screen import p6
@@ -38,4 +39,5 @@ ROWS: Mapping[str, Row] = {
     "P8": Row("contention: one name, many processes, waiting", p8, needs_set=False, revisions=True),
     "waits": Row("what another session waits during a large commit", waits, both_disks=True),
     "calls": Row("system calls for each file", calls),
+    "what-if": Row("what is predicted, beside what happens", what_if, needs_set=False),
 }

@@ -32,6 +32,8 @@ _TOY = Sizes(
     presses=4,
     journal=50,
     watch=0.2,
+    sets=1,
+    share=0.02,
 )
 _TOOLS = {"calls": "strace"}
 _OURS = Instui("instui", sys.executable)

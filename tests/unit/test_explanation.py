@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from instui.explain import parallel
 from instui.explain.attribution import attribute
-from instui.explain.explanation import Explanation, as_json, explain, headline
+from instui.explain.explanation import Explanation, as_json, explain, headline, kept
 from instui.explain.findings import MICRO, Finding
 from instui.explain.schedule import Task, schedule, unshared
 from instui.lines.explained import report
@@ -367,6 +367,23 @@ def test_steps_of_uv_of_one_kind_are_one_and_its_waits_began_before_they_were_to
     found = resolved((1.0, "trying versions of b (9 so far)"), (5.0, "trying versions of b (70 so far)"))
     assert found.text.endswith(": trying versions of b (70) 8.0 s")
     assert found.remedy.startswith("a version of b, or bounds for it, leave less to try; a lock file")
+
+
+def test_a_prediction_says_what_it_keeps_of_uv_and_of_servers() -> None:
+    steps = in_order(
+        added("a"),
+        [(0.0, events.ResolveStarted(["a"])), (0.1, events.ResolveProgress("reading"))],
+        span("resolve", 0.0, 2.0, 0.2),
+        span("acquire", 2.0, 6.0),
+        [(2.0, events.FetchStarted("a", 0, 100)), (5.0, events.FetchFinished("a", 100))],
+        [(5.0, events.UnpackStarted("a", 1, 100)), (6.0, events.UnpackFinished("a", 1, 100))],
+    )
+    explanation = explain(snapshot_of(*steps, ended(6.0)))
+    keeps = {one.change: one.keeps for one in explanation.what_if}
+    assert keeps["jobs 4"] == keeps["no lock held by others"] == pytest.approx(5.0)
+    assert keeps["everything cached"] == 0.0  # nothing is fetched then, and what uv takes is in the range
+    assert kept(explanation.what_if, explanation.wall) == "5.0 s of uv and servers as in this run"
+    assert kept([one._replace(uncertain=True) for one in explanation.what_if], explanation.wall) == ""
 
 
 def unpacked(

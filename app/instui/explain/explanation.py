@@ -44,6 +44,7 @@ RULES: tuple[Rule, ...] = (
 _NO_WAIT = 0.01  # of the wall clock: waits that are not worth a word
 _SLOWER = 2.0  # times the usual time of a finding that are worth a remark
 _SLOWER_SECONDS = 0.5
+_KEPT = 0.1  # of the wall clock: what uv and servers took, so much of which is worth a word
 
 
 class StageTime(NamedTuple):
@@ -135,6 +136,12 @@ def predicted(what_if: WhatIf, wall: float) -> str:
     return seconds(what_if.predicted) if differs else "no change"
 
 
+def kept(what_if: Sequence[WhatIf], wall: float) -> str:
+    """What predictions that are certain keep of uv and servers, in words; "" if that is little."""
+    most = max((one.keeps for one in what_if if not one.uncertain), default=0.0)
+    return f"{seconds(most)} of uv and servers as in this run" if most >= _KEPT * wall else ""
+
+
 def compared(explanation: Explanation, earlier: Sequence[Explanation]) -> str:
     """The wall clock of earlier sessions beside that of this one; "" if there are none."""
     if not earlier:
@@ -153,7 +160,10 @@ def as_json(explanation: Explanation) -> dict[str, object]:
         "unexplained": explanation.unexplained,
         "stages": [stage._asdict() for stage in explanation.stages],
         "findings": [_plain(finding) for finding in explanation.findings],
-        "what_if": [one._replace(predicted=round(one.predicted, 6))._asdict() for one in explanation.what_if],
+        "what_if": [
+            one._replace(predicted=round(one.predicted, 6), keeps=round(one.keeps, 6))._asdict()
+            for one in explanation.what_if
+        ],
     }
 
 

@@ -3,7 +3,8 @@
 Three periods are scheduled (`parallel`): a wheel is unpacked by one of N workers when it has been fetched, the largest
 first; wheels are staged by N workers; and wheels are committed in plan order, each when its claims are free. All else
 (the start, the resolution, the plan, syncs) is as it was. Downloads are as they were, too, as their number does not
-follow --jobs.
+follow --jobs. What uv and servers took is no doing of this program, and differs from run to run more than the rest: a
+prediction says how much of that it keeps.
 
 A prediction is certain if, by all that the journal knows of the work, the session would have ended within a fifth of
 it. The present run is scheduled in the same way: how far that is from what was measured counts as doubt, too.
@@ -12,7 +13,7 @@ it. The present run is scheduled in the same way: how far that is from what was 
 from instui.monitor.model import Phase
 from instui_engine.values import NamedTuple
 
-from .attribution import WAITS, attribute
+from .attribution import WAITS, Kind, attribute
 from .findings import Case
 from .parallel import Range, periods
 from .schedule import Team
@@ -28,11 +29,15 @@ _NOTHING = Range(0.0, 0.0, 0.0)
 
 
 class WhatIf(NamedTuple):
-    """How long the session would have taken with that change; `uncertain` if that may be wrong, or no difference."""
+    """How long the session would have taken with that change; `uncertain` if that may be wrong, or no difference.
+
+    `keeps`: seconds of it that uv and servers took in this run, which the change does not reach.
+    """
 
     change: str
     predicted: float
     uncertain: bool
+    keeps: float = 0.0
 
 
 class Simulation:
@@ -71,12 +76,19 @@ class Simulation:
         found = [self._jobs(jobs) for jobs in JOBS if case.jobs and jobs != case.jobs]
         return [*found, self._cached(), self._alone()]
 
-    def _what_if(self, change: str, saving: float, spread: float = 0.0, uncertain: bool = False) -> WhatIf:
+    def _what_if(
+        self, change: str, saving: float, spread: float = 0.0, uncertain: bool = False, keeps: float = 0.0
+    ) -> WhatIf:
         """What is left if so much is saved, or by `spread` more or less."""
         predicted = max(self.wall - saving, 0.0)
         is_noise = 0 < abs(saving) <= self.noise and self.noise > self._least
         may_be_wrong = spread > max(CLOSE * predicted, LEAST_NOISE)
-        return WhatIf(change, predicted + self._halted, uncertain or is_noise or may_be_wrong)
+        return WhatIf(change, predicted + self._halted, uncertain or is_noise or may_be_wrong, keeps)
+
+    def _kept(self, *servers: Kind) -> float:
+        """The seconds of uv, where it asked an index, and of these kinds of work of servers."""
+        asked: tuple[Kind, ...] = ("resolve",) if self._case.snapshot.doings else ()
+        return self._case.attribution.seconds(*asked, *servers)
 
     def _jobs(self, jobs: int) -> WhatIf:
         found = self._all(jobs)
@@ -84,7 +96,11 @@ class Simulation:
         if spread:  # else the workers change nothing, however long it takes the next time
             spread += self.noise + self._others()
         return self._what_if(
-            f"jobs {jobs}", self._now - sum(one.likely for one in found), spread, self._more_follows_jobs()
+            f"jobs {jobs}",
+            self._now - sum(one.likely for one in found),
+            spread,
+            self._more_follows_jobs(),
+            self._kept("fetch"),
         )
 
     def _more_follows_jobs(self) -> bool:
@@ -112,7 +128,9 @@ class Simulation:
         fetched = any(span.phase is Phase.FETCH for span in spans)
         also = [self._resolution() if fetched else _NOTHING, self._staged_again() if made else _NOTHING]
         saving += sum(one.likely for one in also)
-        return self._what_if("everything cached", saving, sum(one.spread for one in also) + self._others("acquire"))
+        keeps = 0.0 if fetched else self._kept()  # else it is in the range what uv takes
+        spread = sum(one.spread for one in also) + self._others("acquire")
+        return self._what_if("everything cached", saving, spread, keeps=keeps)
 
     def _staged_again(self) -> Range:
         """What links to files save that were not made a moment ago: for these the system has more to do."""
@@ -140,7 +158,8 @@ class Simulation:
         others = [piece for piece in attribution.pieces if piece.kind == "wait"]
         saving += sum(piece.seconds for piece in others)
         unknown = any(piece.what == "wheel" for piece in others)
-        return self._what_if("no lock held by others", saving, self._others() if saving else 0.0, unknown)
+        spread = self._others() if saving else 0.0
+        return self._what_if("no lock held by others", saving, spread, unknown, self._kept("fetch"))
 
     def _others(self, without: str = "") -> float:
         """The seconds of what is done again, without that part, for which other programs may have had the processors.

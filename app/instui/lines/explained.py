@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 
-from instui.explain.explanation import Explanation, compared, headline, predicted
+from instui.explain.explanation import Explanation, compared, headline, kept, predicted
 from instui.explain.where_time_went import percent, rows
 from instui.monitor.model import Snapshot
 from instui.monitor.names import short_command
@@ -78,6 +78,8 @@ def _predictions(explanation: Explanation, width: int) -> Iterator[str]:
     if told:
         yield ""
         yield from wrapped(f"what if:  {'   '.join(told)}", width, "   ")
+        if same := kept(explanation.what_if, explanation.wall):
+            yield f"          (with {same})"
 
 
 def wrapped(text: str, width: int, between: str = " ") -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from instui.explain.explanation import Explanation, headline, predicted
+from instui.explain.explanation import Explanation, headline, kept, predicted
 from instui.explain.findings import Finding
 from instui.explain.simulation import WhatIf
 from instui.explain.slow_now import slow_now
@@ -169,13 +169,14 @@ def in_full(explanation: Explanation, key: str, width: int, height: int) -> Sequ
 
 
 def _in_words(what_if: WhatIf, wall: float) -> str:
-    answer = predicted(what_if, wall)
+    answer, same = predicted(what_if, wall), kept([what_if], wall)
+    with_it = f", with {same}" if same else ""
     if what_if.uncertain:
         why = "the difference is within what the simulation misses, or depends on what the journal does not say"
         return f"{what_if.change}: {answer}; {why}"
     if answer == "no change":
-        return f"{what_if.change}: it would have taken as long"
-    return f"{what_if.change}: it would have taken {answer} instead of {units.seconds(wall)}"
+        return f"{what_if.change}: it would have taken as long{with_it}"
+    return f"{what_if.change}: it would have taken {answer} instead of {units.seconds(wall)}{with_it}"
 
 
 def _names(wheels: Sequence[str]) -> str:
