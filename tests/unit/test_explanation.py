@@ -525,11 +525,11 @@ def test_with_everything_cached_uv_takes_as_long_as_it_computes_where_that_is_kn
 
 
 def test_of_a_resolution_beside_busy_programs_nobody_can_tell_how_long_it_takes_again() -> None:
-    def cached(idle: float) -> bool:
+    def cached(idle: float, *, fetched: bool = True) -> bool:
         steps = in_order(
             span("resolve", 0.0, 4.0, 1.0, 0.0, 0.2, idle),
-            [(0.0, events.ResolveProgress("deciding")), (4.0, events.WheelAdded("a", "1.0", "a.whl", 1, False))],
-            [(4.0, events.FetchStarted("a", 0, 100)), (4.5, events.FetchFinished("a", 100))],
+            [(0.0, events.ResolveProgress("deciding")), (4.0, events.WheelAdded("a", "1.0", "a.whl", 1, not fetched))],
+            [(4.0, events.FetchStarted("a", 0, 100)), (4.5, events.FetchFinished("a", 100))] if fetched else [],
             span("acquire", 4.0, 4.5, 0.5, 0.0, 0.1, 0.5),
         )
         what_if = explain(snapshot_of(*steps, ended(4.5))).what_if
@@ -537,6 +537,7 @@ def test_of_a_resolution_beside_busy_programs_nobody_can_tell_how_long_it_takes_
 
     assert not cached(idle=7.0)  # it waited for an index
     assert cached(idle=0.0)
+    assert not cached(idle=0.0, fetched=False)  # it was cached, so that changes nothing
 
 
 def test_with_everything_cached_links_to_files_that_are_not_new_cost_the_system_less() -> None:

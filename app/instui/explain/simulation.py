@@ -129,7 +129,9 @@ class Simulation:
         also = [self._resolution() if fetched else _NOTHING, self._staged_again() if made else _NOTHING]
         saving += sum(one.likely for one in also)
         keeps = 0.0 if fetched else self._kept()  # else it is in the range what uv takes
-        spread = sum(one.spread for one in also) + self._others("acquire")
+        spread = sum(one.spread for one in also)
+        if saving or spread:  # else everything was
+            spread += self._others("acquire")
         return self._what_if("everything cached", saving, spread, keeps=keeps)
 
     def _staged_again(self) -> Range:
