@@ -108,7 +108,7 @@ def stopped_engine(lab: Lab, seconds: float = 2.0, meanwhile: list[str] | None =
 
     `meanwhile` gets what `instui explain` says before that.
     """
-    environ, lab.environ, top = lab.environ, customized(lab, _SLOW_HASHES.format(each=0.05)), lab.venv()
+    environ, lab.environ, top = lab.environ, customized(lab, _SLOW_HASHES.format(each=0.03)), lab.venv()
     session = lab.start(top, lab.wheel("large", 20, 20))
     lab.environ = environ
     session.wait_for(UnpackStarted)

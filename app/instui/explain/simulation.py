@@ -88,7 +88,7 @@ class Simulation:
     def _kept(self, *servers: Kind) -> float:
         """The seconds of uv, where it asked an index, and of these kinds of work of servers."""
         asked: tuple[Kind, ...] = ("resolve",) if self._case.snapshot.doings else ()
-        return self._case.attribution.seconds(*asked, *servers)
+        return float(self._case.attribution.seconds(*asked, *servers))
 
     def _jobs(self, jobs: int) -> WhatIf:
         found = self._all(jobs)
