@@ -10,6 +10,7 @@ from instui.explain.summary import summary
 from instui.monitor.model import Snapshot
 from instui.tui.rows import frame, locks, overwrites, wheels
 from instui.tui.rows.counters import counters
+from instui.tui.rows.detail import detail
 from instui.tui.rows.event_text import event_text
 from instui.tui.rows.filter import parse
 from instui.tui.rows.frame import Facts
@@ -338,3 +339,16 @@ def test_help_leaves_a_gap_beside_the_longest_key(glyphs: Glyphs) -> None:
     assert len(rows) == len(ACTIONS)
     assert all("  " in row.strip() for row in rows)
     assert len({row.index(action.help) for action, row in zip(ACTIONS, rows, strict=True)}) == 1
+
+
+def test_the_detail_of_a_wheel_says_why_it_is_fetched_again_and_when() -> None:
+    steps: list[tuple[float, Event]] = [
+        (0.0, events.WheelAdded("a", "1.0", "a-1.0-py3-none-any.whl", 9, False, fetch=True)),
+        (1.0, events.FetchStarted("a", 0, 9)),
+        (2.0, events.FetchRetried("a", 1, "it answered 429", 30.0)),
+    ]
+    lines = ["".join(piece.text for piece in one) for one in detail(snapshot(*steps), "a", 80, UNICODE)]
+    assert "retries    1, again in 22.0 s, the last as it answered 429" in lines
+    steps.append((33.0, events.FetchFinished("a", 9)))
+    lines = ["".join(piece.text for piece in one) for one in detail(snapshot(*steps), "a", 80, UNICODE)]
+    assert "retries    1, the last as it answered 429" in lines

@@ -155,12 +155,17 @@ def _instants(snapshot: Snapshot, kept: Sequence[Timed]) -> dict[str, list[Insta
             facts = {"path": printable(file.path), "old": printable(file.old), "new": printable(file.new)}
             found.setdefault(file.wheel, []).append(Instant(file.t, "overwrites", "overwrite", facts))
     for stall in snapshot.stalls:
+        what = "no connection" if stall.connecting else "nothing was sent"
         silent: dict[str, Value] = {"host": printable(stall.host), "seconds": stall.seconds}
-        found.setdefault(stall.wheel, []).append(Instant(stall.t, "nothing was sent", "stall", silent))
+        found.setdefault(stall.wheel, []).append(Instant(stall.t, what, "stall", silent))
     for t, event in kept:
         match event:
             case events.FetchRetried():
-                again: dict[str, Value] = {"attempt": event.attempt, "reason": printable(event.reason)}
+                again: dict[str, Value] = {
+                    "attempt": event.attempt,
+                    "reason": printable(event.reason),
+                    "wait": event.wait,
+                }
                 found.setdefault(event.wheel, []).append(Instant(t, "retries", "retry", again))
             case events.Warned() if event.wheel:
                 warning = {"text": printable(event.text)}

@@ -78,7 +78,10 @@ def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
     if wheel.waited >= 0.005 or blocked:
         yield line(("waits      ", "dim"), (f"waited {units.seconds(wheel.waited)}{blocked}", "wait"))
     if wheel.retries:
-        yield line(("retries    ", "dim"), (str(wheel.retries), "age"))
+        left = wheel.due - snapshot.t
+        again = f", again in {units.seconds(left)}" if left > 0 and wheel.phase is Phase.FETCH else ""
+        facts = f"{wheel.retries}{again}, the last as {safe(wheel.retry)}" if wheel.retry else str(wheel.retries)
+        yield line(("retries    ", "dim"), (tail(facts, width - 11), "age"))
 
 
 def _archive(wheel: WheelState, snapshot: Snapshot, order: str, width: int) -> Iterable[Line]:
