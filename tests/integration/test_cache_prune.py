@@ -184,6 +184,13 @@ def test_a_cache_that_is_not_there_is_clean(own: Path, run_instui: Run) -> None:
     assert ok(run_instui("cache", "dir", "--cache-dir", own)) == f"{own}\n"
 
 
+def test_a_file_is_no_cache(run_instui: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for words in ((), ("--dry-run",)):
+        line = error_line(run_instui("cache", "prune", *words, "--cache-dir", tmp_path / "file"), 1)
+        assert line == f"{tmp_path / 'file'} is not a directory, so there is no cache in it"
+
+
 @pytest.mark.parametrize("state", ["unpacks", "stages"])
 def test_a_running_install_is_waited_for_and_named(
     state: str, wheel: Path, own: Path, venv: Callable[[], Venv], start_instui: Start, run_instui: Run

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from instui.monitor.units import count, size
-from instui_engine.errors import printable
+from instui_engine.errors import InstuiError, printable
 from instui_engine.journal.events import Holder
 
 from .output import print_error, print_lines
@@ -20,6 +20,8 @@ def run(parsed: argparse.Namespace) -> int:
     if parsed.action == "dir":
         print_lines([printable(str(cache))])
         return 0
+    if cache.exists() and not cache.is_dir():
+        raise InstuiError(f"{printable(str(cache))} is not a directory, so there is no cache in it")
     from instui_engine.store.prune import prune
 
     if parsed.dry_run:

@@ -26,7 +26,8 @@ def write(given: str, snapshot: Snapshot, suffix: str, pieces: Iterable[bytes]) 
     except FileExistsError as error:
         raise UsageError(f"{printable(str(target))} is there already; -o FILE replaces a file") from error
     except OSError as error:
-        raise InstuiError(f"cannot write the file: {reason(error, target)}") from error
+        named = OSError(error.errno, error.strerror, str(target))  # not a name that the file has only at first
+        raise InstuiError(f"cannot write the file: {reason(named)}") from error
     return target
 
 
