@@ -133,4 +133,4 @@ def test_the_json_has_all_samples() -> None:
 
 
 def test_there_is_a_row_for_each_budget() -> None:
-    assert list(ROWS) == ["P1", "P2", "P3", "P3b", "P4", "P5", "P6", "P7", "P8", "waits", "calls"]
+    assert list(ROWS) == ["P1", "P2", "P3", "P3b", "P4", "P5", "P6", "P7", "P8", "waits", "calls", "what-if"]
