@@ -1,25 +1,16 @@
-"""Launchers: the scripts that start the commands of a wheel, as pypa/installer makes them.
+"""Launchers: the scripts that start the commands of a wheel. pypa/installer makes them.
 
 All but the first line of a launcher is the same in every environment, so it is made when a wheel is unpacked, and kept
-in its manifest. The library itself is asked only for the first line, where that is not a simple one: to load it takes
-longer than to unpack most wheels, and two processes unpack.
+in its manifest: loading that library takes longer than most other steps of a warm install.
 """
 
 import os
 import re
 from functools import cache
+from typing import Literal
 
 from .entry_points import EntryPoint
 
-_BODY = """\
-# -*- coding: utf-8 -*-
-import re
-import sys
-from {module} import {name}
-if __name__ == "__main__":
-    sys.argv[0] = re.sub(r"(-script\\.pyw|\\.exe)?$", "", sys.argv[0])
-    sys.exit({function}())
-"""  # the library's, for every kind of launcher
 _PLAIN = r"[\x21-\x7e]{1,100}"  # paths that surely need no more than `#!`; which others do is the library's to say
 
 
@@ -30,9 +21,7 @@ def head(executable: str) -> bytes:
         return f"#!{executable}\n".encode()
     if "\\" in executable:  # the library would leave it as the beginning of an escape
         return _by_shell(f"'{_quoted(executable)}'")
-    from installer.scripts import Script
-
-    return Script("x", "x", "x", "console").generate(executable, "posix")[1].partition(b"\n# -*-")[0] + b"\n"
+    return _script(executable, EntryPoint("console", "x", "x", "x")).partition(b"\n# -*-")[0] + b"\n"
 
 
 def relative_head(executable: str) -> bytes:
@@ -56,4 +45,11 @@ def _quoted(path: str) -> str:
 
 def body(point: EntryPoint) -> bytes:
     """What follows on the first line in the script for a command."""
-    return _BODY.format(module=point.module, name=point.attr.partition(".")[0], function=point.attr).encode()
+    return _script("x", point).partition(b"\n")[2]
+
+
+def _script(executable: str, point: EntryPoint) -> bytes:
+    from installer.scripts import Script
+
+    section: Literal["gui", "console"] = "gui" if point.section == "gui" else "console"
+    return bytes(Script(point.name, point.module, point.attr, section).generate(executable, "posix")[1])
