@@ -89,10 +89,13 @@ class StandIn(ModuleType):
         if name.startswith("__"):  # the import system asks for these
             raise AttributeError(name)
         if name in self._functions:
-            return lambda *arguments, **options: getattr(import_module(self.__name__), name)(*arguments, **options)
+            return lambda *arguments, **options: getattr(self._real(), name)(*arguments, **options)
+        return getattr(self._real(), name)
+
+    def _real(self) -> ModuleType:
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
-        return getattr(import_module(self.__name__), name)
+        return import_module(self.__name__)
 
 
 @contextmanager

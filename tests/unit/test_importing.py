@@ -181,6 +181,16 @@ def test_what_stands_for_a_module_is_replaced_by_it_even_too_early() -> None:
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
+def test_a_function_that_is_called_while_its_module_is_stood_for_is_the_real_one() -> None:
+    program = (
+        "from instui.importing import StandIn, stand_ins\n"
+        "with stand_ins({'ntpath': StandIn('ntpath', ['basename'])}):\n"
+        "    from ntpath import basename\n"
+        "    assert basename(r'a\\b') == 'b'\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
 def test_a_module_that_is_there_already_stays() -> None:
     with stand_ins({"os": StandIn("os"), "sys": None}):
         assert sys.modules["os"] is os
