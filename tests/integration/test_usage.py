@@ -117,7 +117,7 @@ def test_the_table_of_locks_fits_the_terminal_and_names_modes_as_the_screen_does
         (["--pyton", "x"], "unrecognized arguments: --pyton x (did you mean --python?)"),
         (["-x", "foo"], "unrecognized arguments: -x foo; see `instui --help`"),
         (["--stay", "install", "x"], "the flags of a command come after it: instui install ...; see"),
-        (["--ui", "plain"], "name a command: home is a full screen, which --ui plain rules out; see"),
+        (["--ui", "plain"], "name a command: home is a full screen, and --ui or INSTUI_UI asks for plain; see"),
         (["--ascii"], "name a command: home opens only on a terminal"),
         ([], "name a command: home opens only on a terminal"),
     ],

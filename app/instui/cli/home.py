@@ -15,13 +15,18 @@ from .screen_rules import Invocation, opening
 from .signals import end_with
 
 
-def is_meant(arguments: Sequence[str]) -> bool:
-    """Whether a command line without a command asks for home, and there is a terminal for it."""
+def asked_ui(arguments: Sequence[str]) -> str:
+    """The user interface that a command line without a command asks for, or INSTUI_UI does; "" if neither does."""
     ui = os.environ.get("INSTUI_UI", "")
     for place, argument in enumerate(arguments):
         if argument.startswith("--ui"):
             ui = argument.partition("=")[2] or "".join(arguments[place + 1 : place + 2])
-    given = streams()
+    return ui
+
+
+def is_meant(arguments: Sequence[str]) -> bool:
+    """Whether a command line without a command asks for home, and there is a terminal for it."""
+    ui, given = asked_ui(arguments), streams()
     if ui == "tui" and not any(given):
         return False
     return opening(Invocation("home", given, os.environ, ui, in_background=in_background())) == "screen"

@@ -148,14 +148,14 @@ def parser(chosen: str = "") -> argparse.ArgumentParser:
             added = commands.add_parser(name, help=command.help, description=command.help, epilog=options.VARIABLES)
             command.options(added)
     if chosen not in COMMANDS:  # no command: the whole is told
-        _home_flags(top.add_argument_group("home", "`instui` alone, without a command, takes:"))
+        _home_flags(top.add_argument_group("home", "the flags of `instui` without a command"))
     return top
 
 
 def _home_flags(home: "argparse._ActionsContainer") -> None:
     """Add the flags of `instui` without a command."""
     options.whose(home)
-    options.ui(home, "tui: also where CI is set; any other: no home, which is a full screen")
+    options.ui(home, "tui: home opens also where CI is set; any other: it does not, as it is a full screen")
     options.looks(home)
 
 
@@ -175,9 +175,11 @@ def is_without_command(arguments: Sequence[str]) -> bool:
 def parse(arguments: list[str]) -> argparse.Namespace:
     """A command line that begins with a command. Raises UsageError."""
     if is_without_command(arguments):
-        ui = parse_home(arguments).ui  # what is wrong with its flags is said first
-        if ui not in ("", "tui"):
-            raise UsageError(f"name a command: home is a full screen, which --ui {ui} rules out; {_SEE}")
+        from .home import asked_ui
+
+        parse_home(arguments)  # what is wrong with its flags is said first
+        if (ui := asked_ui(arguments)) not in ("", "tui"):
+            raise UsageError(f"name a command: home is a full screen, and --ui or INSTUI_UI asks for {ui}; {_SEE}")
         raise UsageError(
             f"name a command: home opens only on a terminal that is not dumb, and not where CI is set; {_SEE}"
         )
