@@ -26,7 +26,7 @@ def write(given: str, snapshot: Snapshot, suffix: str, pieces: Iterable[bytes]) 
     except FileExistsError as error:
         raise UsageError(f"{printable(str(target))} is there already; -o FILE replaces a file") from error
     except OSError as error:
-        named = OSError(error.errno, error.strerror, str(target))  # not a name that the file has only at first
+        named = OSError(error.errno, error.strerror, str(target))  # not the name that the file has at first
         raise InstuiError(f"cannot write the file: {reason(named)}") from error
     return target
 
@@ -36,8 +36,14 @@ def _name(snapshot: Snapshot, suffix: str) -> str:
     return f"instui-{_UNUSUAL.sub('-', session)[:_LONGEST]}{suffix}"
 
 
-def check(target: Path, journal: Path | None) -> None:
-    """Raise UsageError if something is there that must not be replaced, such as the journal that is read."""
+def check(given: str, journal: Path | None) -> None:
+    """Raise UsageError if a file of that name would replace what it must not, such as the journal that is read.
+
+    "" is a new file, and "-" is none.
+    """
+    if given in ("", "-"):
+        return
+    target = Path(given)
     with suppress(FileNotFoundError):
         if journal is not None and target.samefile(journal):
             raise UsageError(f"{printable(str(target))} is the journal itself; give another file with -o")

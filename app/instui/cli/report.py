@@ -32,8 +32,7 @@ def make(parsed: argparse.Namespace) -> int:
     """Run the command; return the exit code, which is 0 however the session has ended. Raises InstuiError."""
     output: str = parsed.output or ""
     path = find(parsed)
-    if output and output != "-":
-        output_file.check(Path(output), path)  # before the work is done
+    output_file.check(output, path)  # before the work is done
     recorded = _recorded(path)
     data = page(recorded).encode("utf-8")
     if output == "-":

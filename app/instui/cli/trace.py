@@ -28,8 +28,7 @@ def show(parsed: argparse.Namespace) -> int:
             kept.append((t, event))
 
     output: str = parsed.output or ""
-    if output and output != "-":
-        output_file.check(Path(output), path)  # before the work is done
+    output_file.check(output, path)  # before the work is done
     snapshot = look(path, listen)
     if output or parsed.otlp is None:
         done = _write(output, snapshot, kept)
