@@ -3,7 +3,6 @@
 `ours` is what was predicted, and `theirs` what happened; the result is the first divided by the second.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -22,7 +21,7 @@ _ROUNDS = 3
 
 def what_if(lab: Lab) -> Findings:
     """Each change that can be made, of made-up installs; and of names, if there is an index."""
-    found = Findings()
+    found = Findings(notes=["what-if: ours: what was predicted; theirs: what happened"])
 
     def new_venv(top: Path) -> Venv:
         make_venv(str(top), lab.variables)
@@ -36,7 +35,7 @@ def what_if(lab: Lab) -> Findings:
                 lab.say(str(one))
                 found.lines.append(_line(one))
                 if one.is_wrong:
-                    found.notes.append(f"what-if: wrong, and certain: {one}")
+                    found.notes.append(f"what-if: wrong, though certain: {one.what}: {one.change}")
     return found
 
 
@@ -48,8 +47,7 @@ def _cases(lab: Lab, slow: SlowLab) -> Iterator[Callable[[], Sequence[Compared]]
     if shutil.which("flock"):
         yield lambda: list(predictions.locked(slow, rounds))
     if lab.material.names:
-        asked = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_", "SSL_"))}
-        yield partial(predictions.from_an_index, slow, rounds, asked, "numpy")
+        yield partial(predictions.from_an_index, slow, rounds, "numpy")
 
 
 def _line(one: Compared) -> Line:

@@ -5,7 +5,6 @@ does `python tests/benchmarks what-if`. A prediction is wrong if it is too far f
 also from all that happened.
 """
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -81,5 +80,4 @@ def test_what_names_of_a_real_index_take_comes_true_or_is_uncertain(
 ) -> None:
     if not sweeping:
         pytest.skip("takes a while, and a quiet machine: --sweep")
-    asked = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_", "SSL_"))}
-    none_is_wrong(predictions.from_an_index(lab, _ROUNDS, asked, *names))
+    none_is_wrong(predictions.from_an_index(lab, _ROUNDS, *names))

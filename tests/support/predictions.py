@@ -54,6 +54,7 @@ def compared(what: str, change: str, before: Sequence[Slow], after: Sequence[Slo
     """
     explained = [slow.explained() for slow in before]
     found = [one for each in explained for one in each["what_if"] if one["change"] == change]
+    assert found, f"{what}: nothing was predicted of {change}"
     is_kept = all(one["keeps"] for one in found)
     start = median(_start(slow, is_kept) for slow in before)
     happened = [slow.attribution.end - slow.attribution.begin - _start(slow, is_kept) + start for slow in after]
@@ -141,15 +142,16 @@ def fetched(lab: Lab, rounds: int, share: float = 1.0) -> list[Compared]:
     ]
 
 
-def from_an_index(lab: Lab, rounds: int, environ: Mapping[str, str], *names: str) -> list[Compared]:
-    """Other `--jobs`, and a warm cache, for names that the index of `environ` has; uv's cache is as warm as ours."""
+def from_an_index(lab: Lab, rounds: int, *names: str) -> list[Compared]:
+    """Other `--jobs`, and a warm cache, for names of the index that is configured; uv's cache is as warm as ours."""
+    configured = {name: value for name, value in os.environ.items() if name.startswith(("UV_", "PIP_", "SSL_"))}
     what = f"{' and '.join(names)}, from the index"
     cold: dict[int, list[Slow]] = {2: [], 4: []}
     warm: list[Slow] = []
     own = lab.environ
     for number in range(rounds):
         for jobs, done in cold.items():
-            lab.environ = {**own, **environ, "UV_NO_CONFIG": "0", "UV_CACHE_DIR": f"{lab.place}/uv{number}-{jobs}"}
+            lab.environ = {**own, **configured, "UV_NO_CONFIG": "0", "UV_CACHE_DIR": f"{lab.place}/uv{number}-{jobs}"}
             options = ("--jobs", jobs, "--cache-dir", lab.place / f"cache-names-{number}-{jobs}", *names)
             done.append(timed(lab, *options, online=True))
             if jobs == 2:
