@@ -348,7 +348,7 @@ def test_the_detail_of_a_wheel_says_why_it_is_fetched_again_and_when() -> None:
         (2.0, events.FetchRetried("a", 1, "it answered 429", 30.0)),
     ]
     lines = ["".join(piece.text for piece in one) for one in detail(snapshot(*steps), "a", 80, UNICODE)]
-    assert "retries    1, again in 22.0 s, the last as it answered 429" in lines
+    assert "retries    1, again in 22.0 s; last reason: it answered 429" in lines
     steps.append((33.0, events.FetchFinished("a", 9)))
     lines = ["".join(piece.text for piece in one) for one in detail(snapshot(*steps), "a", 80, UNICODE)]
-    assert "retries    1, the last as it answered 429" in lines
+    assert "retries    1; last reason: it answered 429" in lines

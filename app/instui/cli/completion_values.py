@@ -1,6 +1,6 @@
-"""What the scripts of shtab lack: `--flag=VALUE`, of which fish has words, but no paths; and flags of one level only.
+"""What the completion scripts of shtab lack: `--flag=VALUE` (in fish only where it is a path), and home in zsh.
 
-In zsh, a flag of `instui` alone would be taken for that of a command that has one of the same name.
+There a flag of home would hide that of the same name which a command has.
 """
 
 import re
@@ -31,7 +31,7 @@ _PATH_AFTER_FLAG = "(__fish_complete_path (string replace -r '^--[^=]*=' '' -- (
 
 
 def with_values(script: str, shell: str) -> str:
-    """The script of shtab for that shell, so that it also completes values after `=`."""
+    """The script of shtab for that shell, completed by what it lacks."""
     if shell == "zsh":
         script = script.replace(_TOP, _TOP_BEFORE_COMMAND)
         return _TAKES_VALUE.sub(lambda found: re.sub(r"--[\w-]+", r"\g<0>=", found[0]), script)

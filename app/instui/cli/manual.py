@@ -34,7 +34,7 @@ def page() -> Iterator[str]:
     for name, command in known.items():
         yield from (".TP", rf".B {_escaped(name)}", *_wrapped(command.description or ""))
     yield ".SH HOME"
-    yield from (*_wrapped("Of `instui` alone, without a command; and of the program."), *_flags(top))
+    yield from (*_wrapped("The flags of `instui` without a command."), *_flags(top))
     for name, command in known.items():
         yield rf'.SH "{_escaped(name.upper())}"'
         yield from _command(command)

@@ -445,7 +445,7 @@ def _volume(how: "argparse._ArgumentGroup") -> None:
 
 
 def quiet(how: "argparse._ActionsContainer") -> None:
-    """Add the flag that all have which do or judge something. What only answers has none: nothing would be left."""
+    """Add `-q`, for what does or judges something. A command that only answers would have nothing left to say."""
     how.add_argument("-q", "--quiet", action="store_true", help="only what went wrong")
 
 

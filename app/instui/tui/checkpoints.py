@@ -12,7 +12,7 @@ from instui.monitor.rates import USUAL, Rates
 
 from .tape import Tape
 
-EVERY = 500  # events between two copies: folded in about 5 ms
+EVERY = 500  # events between two copies: folded in about 3 ms
 MOST = 256  # copies: of a longer tape every other one is kept
 AT_ONCE = 50  # events between two looks at the clock
 FREEZE_AFTER = 20  # copies; garbage of this moment is kept, too, so not after each one of a session that goes on

@@ -80,7 +80,7 @@ def _facts(wheel: WheelState, snapshot: Snapshot, width: int, glyphs: Glyphs) ->
     if wheel.retries:
         left = wheel.due - snapshot.t
         again = f", again in {units.seconds(left)}" if left > 0 and wheel.phase is Phase.FETCH else ""
-        facts = f"{wheel.retries}{again}, the last as {safe(wheel.retry)}" if wheel.retry else str(wheel.retries)
+        facts = f"{wheel.retries}{again}; last reason: {safe(wheel.retry)}" if wheel.retry else str(wheel.retries)
         yield line(("retries    ", "dim"), (tail(facts, width - 11), "age"))
 
 

@@ -58,9 +58,9 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs, width: int
         lines.append(())
     lines += [
         line(("Mouse", "strong")),
-        _sign("click", "key", "selects a row, again: opens it; on a tab or a key of the last line, does that"),
+        _sign("click", "key", "selects a row, and opens a selected one; presses tabs, and the keys of the last line"),
         _sign("wheel", "key", "scrolls"),
-        _sign("shift+drag", "key", "selects text in most terminals (option in some of macOS), without the program"),
+        _sign("shift+drag", "key", "selects text, in most terminals; in some of macOS option+drag"),
         (),
         line(("Signs", "strong")),
     ]
@@ -76,7 +76,7 @@ def help_lines(actions: Sequence[tuple[Action, str]], glyphs: Glyphs, width: int
         _sign(".lock", "text", "the environment's own lock, which uv takes as well"),
         _sign("the name", "text", "the lock on a distribution's name: one session at a time installs or removes it"),
         _sign("lock waits", "text", "for how long of the session some wheel, or all of it, waited for others"),
-        _sign("elsewhere", "text", "who of other sessions waits for this one: `instui attach --all` or `instui locks`"),
+        _sign("elsewhere", "text", "who waits for this session: `instui attach --all` and `instui locks` tell it"),
         (),
         line(("Bars and rows", "strong")),
         _sign(
