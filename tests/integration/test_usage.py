@@ -126,8 +126,20 @@ def test_what_was_probably_meant_is_asked(words: list[str], message: str, run_in
     assert message in error_line(run_instui(*words, cwd=tmp_path), 2)
 
 
+def test_home_is_ruled_out_by_a_variable_and_not_by_the_settings(run_instui: Run, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text('ui = "plain"\n')
+    config = {"INSTUI_CONFIG": str(tmp_path / "config.toml")}
+    assert "asks for none" in error_line(run_instui(env={**config, "INSTUI_UI": "none"}), 2)
+    assert "opens only on a terminal" in error_line(run_instui(env=config), 2)
+
+
 def test_the_version_is_asked_as_of_uv_and_pip(run_instui: Run) -> None:
     assert run_instui("-V").stdout == run_instui("--version").stdout != ""
+    assert run_instui("--ascii", "-V").stdout == run_instui("-V").stdout
+
+
+def test_after_flags_of_home_help_is_that_of_the_program_too(run_instui: Run) -> None:
+    assert run_instui("--ascii", "--help").stdout == run_instui("--help").stdout != ""
 
 
 @pytest.mark.parametrize(
