@@ -382,7 +382,9 @@ def test_a_prediction_says_what_it_keeps_of_uv_and_of_servers() -> None:
     keeps = {one.change: one.keeps for one in explanation.what_if}
     assert keeps["jobs 4"] == keeps["no lock held by others"] == pytest.approx(5.0)
     assert keeps["everything cached"] == 0.0  # nothing is fetched then, and what uv takes is in the range
-    assert kept(explanation.what_if, explanation.wall) == "5.0 s of uv and servers as in this run"
+    same = "5.0 s of uv and servers as in this run"
+    assert kept(explanation.what_if, explanation.wall) == f"{same}, except for everything cached"
+    assert kept([one for one in explanation.what_if if one.keeps], explanation.wall) == same
     assert kept([one._replace(uncertain=True) for one in explanation.what_if], explanation.wall) == ""
 
 

@@ -137,9 +137,13 @@ def predicted(what_if: WhatIf, wall: float) -> str:
 
 
 def kept(what_if: Sequence[WhatIf], wall: float) -> str:
-    """What predictions that are certain keep of uv and servers, in words; "" if that is little."""
-    most = max((one.keeps for one in what_if if not one.uncertain), default=0.0)
-    return f"{seconds(most)} of uv and servers as in this run" if most >= _KEPT * wall else ""
+    """What predictions that are certain keep of uv and servers, and which keep nothing, in words; "" if little."""
+    certain = [one for one in what_if if not one.uncertain]
+    most = max((one.keeps for one in certain), default=0.0)
+    if most < _KEPT * wall:
+        return ""
+    without = " and ".join(one.change for one in certain if not one.keeps)
+    return f"{seconds(most)} of uv and servers as in this run{f', except for {without}' if without else ''}"
 
 
 def compared(explanation: Explanation, earlier: Sequence[Explanation]) -> str:
