@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from instui.monitor import eta
 from instui.monitor.fold import Fold
-from instui.monitor.pace import Pace
 from instui.monitor.pipeline import acquired, arrivals
-from instui.monitor.speed import Speed, Work
 from instui.monitor.standing import Content, Download, Standing, standing
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, SessionStarted
@@ -122,6 +120,9 @@ def test_it_counts_down_with_the_clock_while_nothing_changes() -> None:
 
 KEYS = st.sampled_from("abc")
 NUMBERS = st.integers(0, 10**7)
+ODD = st.sampled_from([0, 1, 10**7, -1, -25, -(10**7), 2**63 - 1, 1 - 2**63])  # what a damaged journal may say
+ODD_SECONDS = st.sampled_from([0.0, 0.3, 1e-9, 1e9, 9e18, -1.0, -9e18])
+PARTS = st.sampled_from(["resolve", "acquire", "plan", "stage", "commit", "clean"])
 HISTORIES = st.lists(
     st.one_of(
         st.builds(events.WheelAdded, KEYS, st.just("1"), KEYS, NUMBERS, st.booleans(), st.booleans(), NUMBERS, NUMBERS),
@@ -154,6 +155,52 @@ def test_whatever_happens_what_is_told_is_a_time_to_come(history: list[Event], s
     assert fold.snapshot(end + 1.0).left is None
 
 
+ODD_HISTORIES = st.lists(
+    st.one_of(
+        st.builds(events.WheelAdded, KEYS, st.just("1"), KEYS, ODD, st.booleans(), st.booleans(), ODD, ODD),
+        st.builds(events.FetchStarted, KEYS, ODD, ODD, ahead=ODD),
+        st.builds(events.FetchProgress, KEYS, ODD, ODD),
+        st.builds(events.FetchFinished, KEYS, ODD, ODD, ODD),
+        st.builds(events.UnpackStarted, KEYS, ODD, ODD),
+        st.builds(events.UnpackProgress, KEYS, ODD, ODD, ODD),
+        st.builds(events.UnpackFinished, KEYS, ODD, ODD),
+        st.builds(events.PlanWheel, KEYS, ODD, ODD, ODD, st.just([]), st.just([]), st.sampled_from(["", "0.9"])),
+        st.builds(events.StageStarted, KEYS, ODD),
+        st.builds(events.StageProgress, KEYS, ODD, ODD),
+        st.builds(events.CleanProgress, ODD, ODD),
+        st.builds(events.SpanStarted, PARTS),
+        st.builds(events.SpanFinished, PARTS, *[ODD_SECONDS] * 5),
+        st.builds(events.WorkersChanged, ODD),
+    ),
+    min_size=5,
+    max_size=60,
+)
+STEPS = st.lists(st.sampled_from([0.3, 0.3, 0.3, 0.5, 1e-6, -0.5, 1e9]), min_size=60, max_size=60)
+
+
+@given(ODD_HISTORIES, STEPS, ODD, st.sampled_from([[], ["--link-mode", "copy"], ["-U"]]))
+def test_a_damaged_journal_gives_no_time_but_one_to_come_and_no_odd_measure(
+    history: list[Event], steps: list[float], cpus: int, options: list[str]
+) -> None:
+    fold, t = Fold(estimates=True), 0.0
+    fold.feed(t, SessionStarted(2, "s", 1, 0.0, 0.0, "1", [*COMMAND, *options], "/venv", "", {}, 2, cpus=cpus))
+    for event, step in zip(history, steps, strict=False):
+        t += step
+        fold.feed(t, event)
+        left = fold.snapshot(t + 0.1).left
+        assert left is None or 0.0 <= left < inf
+    fold.feed(t, events.SessionFinished(0, "", 1, t))
+    assert all(0.0 <= one < inf for one in fold.measured() or ())
+
+
+def test_less_than_nothing_of_a_wheel_is_nothing() -> None:
+    fold = acquiring("a")
+    fold.feed(0.1, events.UnpackStarted("a", 20, 10**5))
+    begun = standing(fold.snapshot(0.1).wheels)
+    fold.feed(0.2, events.UnpackProgress("a", -(10**5), 10**5, -20))
+    assert standing(fold.snapshot(0.2).wheels) == begun
+
+
 def test_downloads_share_the_rate_and_the_next_one_begins_when_one_is_done() -> None:
     now = Standing(
         fetching=[Download(10, Content(1.0)), Download(30, Content(2.0))], to_fetch=[Download(5, Content(3.0))]
@@ -165,109 +212,6 @@ def test_wheels_are_unpacked_as_they_come_in_by_so_many_workers() -> None:
     assert acquired([4.0], [2.0, 3.0], [], 2) == 5.0
     assert acquired([4.0], [2.0, 3.0], [], 1) == 9.0
     assert acquired([2.0], [], [(10.0, 3.0)], 4) == 13.0  # one worker is at it
-
-
-# -- the pace
-
-SECONDS = st.floats(0.01, 5.0)
-DONE = st.lists(st.tuples(SECONDS, SECONDS), min_size=1, max_size=20)  # usual seconds, and how long it took
-
-
-def paced(done: list[tuple[float, float]]) -> Pace:
-    pace = Pace(0.1)
-    for usual, seconds in done:
-        pace.measure(usual, seconds, seconds)
-    return pace
-
-
-@given(DONE, st.floats(0.1, 10.0))
-def test_a_pace_lies_between_what_was_expected_and_what_was_measured(
-    done: list[tuple[float, float]], expected: float
-) -> None:
-    factors = [seconds / usual for usual, seconds in done]
-    factor = paced(done).factor(expected)
-    assert min(expected, *factors) * 0.8 <= factor <= max(expected, *factors) * 1.25
-
-
-@given(SECONDS, st.floats(0.3, 10.0))
-def test_a_pace_that_goes_on_is_what_was_measured_and_nearer_to_the_usual_one_if_it_is_slow(
-    usual: float, factor: float
-) -> None:
-    times = int(50 / (factor * usual)) + 1
-    lasting = factor if factor < 1 else factor**0.9
-    assert paced([(usual, factor * usual)] * times).factor() == pytest.approx(lasting, rel=0.2)
-    assert Pace(0.1).factor(7.0) == 7.0  # and at the beginning, what is expected
-
-
-@given(st.lists(SECONDS, min_size=1, max_size=20))
-def test_the_doubt_falls_as_the_same_goes_on_and_never_below_a_least(done: list[float]) -> None:
-    usual = [(seconds, seconds) for seconds in done]
-    doubts = [paced(usual[:length]).doubt(0.5) for length in range(len(usual) + 1)]
-    assert doubts[0] == pytest.approx(0.51, abs=0.01)
-    assert all(later <= before for before, later in pairwise(doubts))
-    assert doubts[-1] >= 0.1
-
-
-def test_a_pace_is_in_doubt_on_a_strange_machine_and_when_it_has_just_changed() -> None:
-    usual, slow = paced([(1.0, 1.0)] * 2), paced([(0.2, 1.0)] * 2)
-    changed = paced([*[(1.0, 1.0)] * 8, (0.2, 1.0)])
-    assert slow.doubt(0.5) > 1.5 * usual.doubt(0.5)
-    assert paced([(0.2, 1.0)] * 40).doubt(0.5) < slow.doubt(0.5) / 2  # until it goes on so
-    assert changed.doubt(0.5) > paced([(1.0, 1.0)] * 9).doubt(0.5) + 0.05
-
-
-def test_to_be_fast_is_believed_sooner_than_to_be_slow() -> None:
-    fast, slow = paced([(2.0, 1.0)]).factor(), paced([(0.5, 1.0)]).factor()  # twice
-    assert 1 / fast > slow
-
-
-# -- the speed
-
-
-def sped(done: list[tuple[Work, float]]) -> Speed:
-    speed = Speed()
-    for work, seconds in done:
-        speed.measure(work, seconds, seconds)
-    return speed
-
-
-LARGE, SMALL = Work(0.02, 0.5), Work(0.5, 0.02)  # few large files, and many small ones
-
-
-def test_what_large_and_small_files_took_says_how_long_files_take_and_bytes() -> None:
-    speed = sped([(LARGE, 0.5), (SMALL, 2.0)] * 8)
-    assert speed.files == pytest.approx(4.0, rel=0.25)
-    assert speed.size == pytest.approx(1.0, rel=0.25)
-    assert speed.seconds(Work(1.0, 1.0)) == pytest.approx(speed.files + speed.size)
-
-
-def test_of_small_files_little_is_known_after_large_ones() -> None:
-    speed = sped([(LARGE, 0.5)] * 4)
-    assert speed.doubt(SMALL) > 2 * speed.doubt(LARGE)
-    assert sped([(LARGE, 1.5)] * 4).files > 1.2  # but where these are slow, the others will be, too
-
-
-@given(st.lists(st.tuples(SECONDS, SECONDS, SECONDS), min_size=1, max_size=20))
-def test_factors_lie_between_what_was_expected_and_what_was_measured(done: list[tuple[float, float, float]]) -> None:
-    speed = sped([(Work(files, size), seconds) for files, size, seconds in done])
-    factors = [1.0, *(seconds / (files + size) for files, size, seconds in done)]
-    work = Work(1.0, 1.0)
-    assert 0.0 < speed.doubt(work) < 2.0
-    assert min(factors) / 30 <= speed.factor(work) <= max(factors) * 30
-
-
-def test_the_doubt_falls_as_the_same_goes_on_and_rises_while_nothing_is_measured() -> None:
-    doubts = [sped([(LARGE, 0.5)] * times).doubt(LARGE) for times in range(9)]
-    assert all(later < before for before, later in pairwise(doubts))
-    speed = sped([(LARGE, 0.5)] * 8)
-    speed.measure(Work(), 0.0, 30.0)
-    assert speed.doubt(LARGE) > doubts[-1]
-
-
-def test_where_others_take_the_processors_all_is_expected_to_be_slower() -> None:
-    speed = Speed()
-    speed.expect(1.0)
-    assert speed.files > speed.size > 1.0
 
 
 # -- what is told
@@ -396,6 +340,7 @@ def test_where_others_have_the_processors_while_uv_decides_it_takes_longer() -> 
         return fold.snapshot(1.3).left or 0.0
 
     assert left(0.0) > 1.1 * left(1.5) > 0.0
+    assert left(-9e18) >= 0.0  # of a damaged journal
 
 
 def test_a_download_that_stands_still_has_no_end() -> None:

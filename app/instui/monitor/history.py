@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from contextlib import suppress
-from math import isfinite
 from pathlib import Path
 
 from instui_engine.fs.files import open_regular
@@ -16,7 +15,7 @@ from instui_engine.fs.files import open_regular
 from .rates import LAST, Measured, Rates, rates
 
 _LARGEST = 1 << 16  # bytes that are read
-_MOST = 1e3  # times as long as is usual: nothing real
+_LEAST, _MOST = 1e-3, 1e3  # times as long as is usual: nothing real is beyond these; 0.0 is what was not measured
 
 
 class History:
@@ -57,7 +56,7 @@ def _is_measured(one: object) -> bool:
     return (
         isinstance(one, list)
         and len(one) == len(Measured._fields)
-        and all(isinstance(number, float) and isfinite(number) and 0 <= number < _MOST for number in one)
+        and all(isinstance(number, float) and (number == 0 or _LEAST < number < _MOST) for number in one)
     )
 
 

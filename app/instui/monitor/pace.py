@@ -58,9 +58,10 @@ class Pace:
 
         Both count by `weight`.
         """
-        self._all += weight * seconds
+        done, seconds = weight * max(done, 0.0), weight * max(seconds, 0.0)
+        self._all += seconds
         for average in (self._long, self._short):
-            average.add(weight * max(done, 0.0), weight * seconds, elapsed)
+            average.add(done, seconds, elapsed)
 
     @property
     def known(self) -> float:

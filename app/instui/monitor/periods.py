@@ -136,7 +136,7 @@ class Periods:
         for span in self.spans:
             seconds = (span.end - span.begin) * cpus if span.name == "resolve" and span.end is not None else 0.0
             if seconds > _SHORT and span.idle >= 0:
-                return max(1 - (span.cpu + span.idle) / seconds, 0.0)
+                return min(max(1 - (span.cpu + span.idle) / seconds, 0.0), 1.0)
         return 0.0
 
     def load(self, sample: LoadSample) -> None:

@@ -17,6 +17,7 @@ _BUSY = 0.4  # by how much files are slower where others have all processors, by
 _DRIFT = 0.15  # how far each may change in a second
 _NOISE = 0.25  # how far a second of work is off: no two files are alike, and progress is told in steps
 _MOMENT = 0.02  # seconds: so little work, done in as much time, goes without saying
+_FAR = 5.0  # a logarithm: not even what stands still for hours is taken to be slower than that, 150 times
 
 
 class Work(NamedTuple):
@@ -44,20 +45,22 @@ class Speed:
 
     def measure(self, done: Work, seconds: float, elapsed: float, weight: float = 1.0) -> None:
         """In `elapsed` seconds that was done, and took so many `seconds` of workers; it counts by `weight`."""
-        drift = _DRIFT**2 * elapsed
+        # what was measured long ago says little of now, but nothing is more in doubt than in the beginning
+        drift = min(_DRIFT**2 * elapsed, max(_FILES**2 - self._of_files, 0.0))
         self._of_files += drift
         self._of_size += drift
         self._of_both += _COMMON * drift
-        moment = _MOMENT / 2
-        expected = self.seconds(done) + _MOMENT
+        expected, moment = self.seconds(done) + _MOMENT, _MOMENT / 2
+        # their parts of the expected time: if a factor is wrong by a hundredth, so is that part
         files, size = (done.files * self.files + moment) / expected, (done.size * self.size + moment) / expected
+        # how the doubt of the expected time goes with those of the two, and with the noise, how much there is of it
         with_files = files * self._of_files + size * self._of_both
         with_size = files * self._of_both + size * self._of_size
         total = files * with_files + size * with_size + _NOISE**2 / (weight * expected)
         # not the logarithm of the quotient: it makes too much of moments in which no progress was told
         wrong = max(1 - expected / (seconds + _MOMENT), -1.0) / total
-        self._log_files += with_files * wrong
-        self._log_size += with_size * wrong
+        self._log_files = _near(self._log_files + with_files * wrong)
+        self._log_size = _near(self._log_size + with_size * wrong)
         self._of_files -= with_files**2 / total
         self._of_size -= with_size**2 / total
         self._of_both -= with_files * with_size / total
@@ -89,3 +92,7 @@ class Speed:
             (1 - share) ** 2 * self._of_size,
         )
         return sqrt(max(files + 2 * both + size, 0.0))
+
+
+def _near(logarithm: float) -> float:
+    return max(-_FAR, min(logarithm, _FAR))

@@ -67,8 +67,8 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
     sums = _Sums()
     for wheel, known in zip(own, sizes, strict=True):
         phase, size = wheel.phase, known or usual
-        files = wheel.files or _files(wheel.file, size)
-        content = wheel.content or _CONTENT * size
+        files = wheel.files if wheel.files > 0 else _files(wheel.file, size)
+        content = wheel.content if wheel.content > 0 else _CONTENT * size
         sums.commit(wheel, files, replaces)
         sums.stage(wheel, files, content)
         if phase is _FETCH:
@@ -155,14 +155,14 @@ class _Sums:
     def unpack(self, wheel: WheelRecord, files: float, content: float) -> None:
         """How much of it is unpacked; that goes on."""
         share = _share(wheel)
-        done = min(wheel.complete, files) if wheel.complete else share * files
+        done = min(wheel.complete, files) if wheel.complete > 0 else share * files
         done += _EACH * share
         self._unpacked_files += done
         self._unpacked_content += content * share
         left = Content(files + _EACH - done, content * (1 - share))
         self._unpacking.append(left)
         self._acquire(left)
-        if not wheel.done:
+        if wheel.done <= 0:
             self._starting.append(wheel.since)
 
     def standing(self, wheels: int, unknown: int) -> Standing:
@@ -190,7 +190,7 @@ class _Sums:
 
 
 def _share(wheel: WheelRecord) -> float:
-    return min(wheel.done / wheel.total, 1.0) if wheel.total else 0.0
+    return min(wheel.done / wheel.total, 1.0) if wheel.total > 0 and wheel.done > 0 else 0.0
 
 
 def _files(name: str, size: float) -> float:
