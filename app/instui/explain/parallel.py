@@ -27,7 +27,6 @@ from .schedule import Task, Team, schedule, unshared
 FILES_EACH = 1500  # files of hard links for which the engine starts one more process
 WORTHWHILE = 4 << 20  # bytes of wheel files for which it starts one more to unpack
 EACH = 64 << 10  # bytes that each wheel counts for besides its own
-_HELPER = 0.1  # seconds of a processor to start a helper process that unpacks
 _CROWD = 300  # wheels that take turns; to schedule more of them again takes too long, so they stay as they were
 _SYSTEM = 0.5  # of what the operating system takes for the same work, by which that differs from time to time
 
@@ -43,6 +42,10 @@ class Range(NamedTuple):
     def spread(self) -> float:
         """By how much it may be more or less."""
         return (self.most - self.least) / 2
+
+
+# of a processor, to start a helper process that unpacks: some 0.04 s, of which much may be over when there is work
+_HELPER = Range(0.0, 0.05, 0.1)
 
 
 class Mixture(NamedTuple):
@@ -68,9 +71,9 @@ class Period(NamedTuple):
     latest: float = 0.0  # it lasts at least until then, whatever the workers do: downloads
     mixture: Mixture = Mixture()
 
-    def scheduled(self, team: Team, share: float = 1.0) -> float:
-        """The seconds that it takes with that team, if of all work that share is left."""
-        starts = (Task(0.0, _HELPER, float("-inf")),) * team.helpers
+    def scheduled(self, team: Team, share: float = 1.0, start: float = _HELPER.likely) -> float:
+        """The seconds that it takes with that team, if of all work that share is left, and a helper takes `start`."""
+        starts = (Task(0.0, start, float("-inf")),) * team.helpers
         tasks = self.tasks if share == 1.0 else [task._replace(seconds=share * task.seconds) for task in self.tasks]
         return max(self.latest, schedule((*starts, *tasks), team.workers, team.cpus))
 
@@ -84,12 +87,13 @@ class Period(NamedTuple):
         less, more = (how * _SYSTEM * mixture.system for how in (-1, 1))
         slower = team.limited(mixture.free / used if used else float("inf"))  # workers who wait share less
         found = [
-            self.scheduled(team, 1.0 + less),  # they wait for a disk as they do now, side by side
-            self.scheduled(slower, 1.0 + more),
-            max(self.latest, self.scheduled(team, used + less) + waited),  # it serves one after the other
-            max(self.latest, self.scheduled(team.limited(mixture.free), used + more) + waited),
+            self.scheduled(team, 1.0 + less, _HELPER.least),  # they wait for a disk as they do now, side by side
+            self.scheduled(slower, 1.0 + more, _HELPER.most),
+            # it serves one after the other
+            max(self.latest, self.scheduled(team, used + less, _HELPER.least) + waited),
+            max(self.latest, self.scheduled(team.limited(mixture.free), used + more, _HELPER.most) + waited),
         ]
-        alone = self.scheduled(team, 1.0 - mixture.crowded + less)
+        alone = self.scheduled(team, 1.0 - mixture.crowded + less, _HELPER.least)
         return Range(min(alone, *found), (min(found) + max(found)) / 2, max(found))
 
 
@@ -122,7 +126,7 @@ def mixture(case: Case, span: SessionSpan, tasks: Sequence[Task], team: Team) ->
     seconds, work = (span.end or span.begin) - span.begin, sum(task.seconds for task in tasks)
     if span.cpu <= 0 or span.system < 0 or seconds <= 0 or work <= 0:
         return Mixture()
-    used = min(max(span.cpu - team.helpers * _HELPER, 0.0) / work, 1.0)
+    used = min(max(span.cpu - team.helpers * _HELPER.likely, 0.0) / work, 1.0)
     system, waiting = used * min(span.system / span.cpu, 1.0), 1.0 - used
     if span.idle < 0:
         return Mixture(system, waiting)
@@ -163,7 +167,7 @@ def _unpacking(
 def _with_gaps(times: Sequence[tuple[float, float]], ready: Sequence[float], team: Team) -> list[tuple[float, float]]:
     """The periods, each from when a worker was free and the wheel ready, as it is read before it is unpacked."""
     begin, workers = min(ready, default=0.0), team.workers
-    free = [begin + _HELPER] * team.helpers + [begin] * (workers - team.helpers)
+    free = [begin + _HELPER.likely] * team.helpers + [begin] * (workers - team.helpers)
     found = dict.fromkeys(range(len(times)), (0.0, 0.0))
     for place in sorted(found, key=lambda place: times[place]):
         begin, end = times[place]

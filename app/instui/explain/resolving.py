@@ -34,7 +34,8 @@ _WAITS = {
     "waiting for ": _INDEX,
 }
 _PROXY = " through the proxy "
-_TRIES = re.compile(r"trying versions of ([^ ]+) ")
+_NUMBER = r"(?<!\d)\d+ packages?"  # not from each digit of a long row: that takes forever
+_TRIES = r"trying versions of ([^ ]+) "
 
 
 class _Step(NamedTuple):
@@ -104,7 +105,7 @@ def _steps(case: Case, found: Sequence[Piece]) -> Iterator[_Step]:
         end = following if following is not None else found[-1].end
         # what uv did last lasts until it is asked again, but that was the work of others
         inside = sum(max(min(end, piece.end) - max(begin, piece.begin), 0.0) for piece in found)
-        kind = re.sub(r"\d+ packages?", "packages", re.split("[,;(]", doing.doing, maxsplit=1)[0])
+        kind = re.sub(_NUMBER, "packages", re.split("[,;(]", doing.doing, maxsplit=1)[0])
         inside += took[kind].seconds if kind in took else 0.0
         took[kind] = _Step(doing.doing if case.lasts(found) else doing.doing.replace(" so far", ""), inside)
     yield from took.values()
@@ -112,5 +113,5 @@ def _steps(case: Case, found: Sequence[Piece]) -> Iterator[_Step]:
 
 def _tried(steps: Sequence[_Step], least: float) -> str:
     """The package of which uv tried one version after the other, if that took so long; "" if there is none."""
-    tries = [(one.seconds, match[1]) for one in steps if (match := _TRIES.match(one.doing))]
+    tries = [(one.seconds, match[1]) for one in steps if (match := re.match(_TRIES, one.doing))]
     return max(tries)[1] if sum(took for took, _ in tries) > least else ""

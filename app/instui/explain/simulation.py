@@ -7,7 +7,8 @@ follow --jobs. What uv and servers took is no doing of this program, and differs
 prediction says how much of that it keeps.
 
 A prediction is certain if, by all that the journal knows of the work, the session would have ended within a fifth of
-it. The present run is scheduled in the same way: how far that is from what was measured counts as doubt, too.
+it. The present run is scheduled in the same way: how far that is from what was measured counts as doubt, too. So does
+what any two runs differ by, where that is much of what is left, and of what is saved.
 """
 
 from instui.monitor.model import Phase
@@ -21,6 +22,8 @@ from .standstill import without
 
 LEAST_NOISE = 0.03  # of the wall clock, and in seconds: two runs of one command differ by that, too
 CLOSE = 0.2  # of a prediction: by more than that it may not be wrong
+_VARIES = 0.08  # seconds by which two runs of one command differ, however short they are
+_OF_SAVED = 0.1  # of what is saved: whoever hears how much that is does not ask for so little
 _LONG = 0.1  # of the wall clock: work that follows --jobs, but is not scheduled again
 _WARM = (0.45, 0.75)  # of what uv needs processors for with an empty cache of its own, it needs with a full one
 _FRESH = 0.6  # of what the system needs to stage files that were made a moment ago, it saves with older ones, at most
@@ -83,6 +86,8 @@ class Simulation:
         predicted = max(self.wall - saving, 0.0)
         is_noise = 0 < abs(saving) <= self.noise and self.noise > self._least
         may_be_wrong = spread > max(CLOSE * predicted, LEAST_NOISE)
+        if abs(saving) > self._least:  # else it is no change
+            may_be_wrong |= spread + _VARIES > max(CLOSE * predicted, _OF_SAVED * saving)
         return WhatIf(change, predicted + self._halted, uncertain or is_noise or may_be_wrong, keeps)
 
     def _kept(self, *servers: Kind) -> float:
