@@ -42,6 +42,18 @@ def test_a_billion_workers_need_no_memory() -> None:
     )
 
 
+def test_wheels_of_less_than_no_bytes_need_no_workers() -> None:
+    wheels = [(0.0, events.WheelAdded(key, "1.0", f"{key}.whl", -(10**18), False)) for key in "ab"]
+    steps = in_order(wheels, span("acquire", 0.0, 4.0, 3.0), unpack("a", 0.0, 1.0), unpack("b", 1.0, 4.0), [ended(4.0)])
+    assert told(snapshot_of(*steps))
+
+
+def test_a_part_of_the_session_that_took_less_than_no_time_took_none() -> None:
+    stage = events.SpanFinished("stage", -1.0, 1e-300, 0.0, 9e18, 0.0)
+    steps = in_order(unpack("a", 0.0, 1.0), [(2.0, events.SpanStarted("commit")), (2.0, stage)], [ended(4.0)])
+    assert told(snapshot_of(*steps))
+
+
 def test_a_killed_session_is_at_work_no_longer() -> None:
     fold = Fold()
     fold.feed(0.0, START)

@@ -147,7 +147,7 @@ def _unpacking(
     begin = min((one.begin for one in fetches.values()), default=span.begin)
     ready = [fetches[wheel.key].end if wheel.key in fetches else begin for wheel in wheels]
     latest = max((one.end - begin for one in fetches.values()), default=0.0)
-    total = sum((wheel.size or WORTHWHILE) + EACH for wheel in wheels)
+    total = sum((wheel.size if wheel.size > 0 else WORTHWHILE) + EACH for wheel in wheels)
 
     def team(jobs: int) -> Team:
         workers = min(jobs, len(wheels))

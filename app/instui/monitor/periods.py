@@ -108,6 +108,7 @@ class Periods:
             begin = last.begin
         elif last is not None:  # the journal lacks its beginning
             self.spans.append(last)
+        begin = min(begin, t)  # a damaged journal may say that it took less than no time
         self.spans.append(SessionSpan(event.name, begin, t, event.cpu, event.stalled, event.system, event.idle))
 
     def infer(self, t: float, event: Event) -> None:
