@@ -9,6 +9,7 @@ import pytest
 
 from instui.colours import DARK, LIGHT
 from instui.explain.attribution import Piece
+from instui.explain.explanation import kept
 from instui.explain.where_time_went import rows
 from instui.monitor.embedded import lines_in
 from instui.overwritten.difference import FileContent
@@ -58,6 +59,7 @@ def test_findings_and_wheels_and_waits_are_in_it_and_so_is_the_journal(name: str
     for row in rows(made.explanation):
         assert row.text in main
         assert row.finding is None or row.finding.remedy in main
+    assert kept(made.explanation.what_if, made.explanation.wall) in main
     for wheel in made.snapshot.wheels:
         assert wheel.label in main
         assert wheel.error in main

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 
-from instui.explain.explanation import compared, headline, predicted
+from instui.explain.explanation import compared, headline, kept, predicted
 from instui.explain.findings import Finding
 from instui.explain.summary import ending
 from instui.explain.where_time_went import Row, percent, rows, where_time_went
@@ -168,4 +168,6 @@ def _what_if(recorded: Recorded) -> Html:
     ]
     if not told:
         return Html("")
-    return element("div", element("h3", "What if"), element("ul", told, class_="what-if"))
+    same = kept(explanation.what_if, explanation.wall)
+    remark = element("p", f"With {same}.", class_="quiet") if same else ""
+    return element("div", element("h3", "What if"), element("ul", told, class_="what-if"), remark)
