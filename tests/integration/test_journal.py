@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run, Start
+from instui_engine.journal.codec import decode
 from instui_engine.journal.events import (
     CleanProgress,
     CommitFinished,
@@ -36,6 +37,7 @@ from instui_engine.journal.events import (
     WheelAdded,
 )
 from instui_engine.journal.stream import Stream
+from instui_engine.journal.writer import Journal
 from instui_engine.session.context import Throttle
 from instui_engine.session.session import JOURNALS_KEPT, alive
 from support import trees
@@ -277,6 +279,20 @@ def test_a_stdout_that_nobody_reads_blocks_nothing(
         assert (process.returncode, errors) == (0, "")
         check(read_journal(target.journals()[0]), cached=True)
         assert len(trees.distributions(target.site)) == 10
+
+
+def test_nothing_comes_after_the_last_event(tmp_path: Path) -> None:
+    lines: list[str] = []
+    journal = Journal((lines.append,))
+    descriptor = os.open(tmp_path / "journal", os.O_WRONLY | os.O_CREAT)
+    journal.attach([descriptor])
+    last = SessionFinished(0, "", 0, 1.0)
+    for event in (last, Warned("", "a thread has more to say"), last, Warned("", "and more")):
+        journal.emit(event)
+    journal.close()
+    assert (tmp_path / "journal").read_text().splitlines() == lines
+    (line,) = lines
+    assert decode(line)[1] == last
 
 
 # --- a --journal that is no regular file

@@ -79,7 +79,7 @@ def test_of_the_time_in_which_the_thread_that_looks_was_busy_nothing_is_said(mon
     assert told == [SessionHalted(2.0)]
 
 
-def test_nothing_is_said_after_the_end_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_said_before_a_session_has_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     lines: list[str] = []
     context = Context(Options(), Journal([lines.append]), Control())
     looks = iter([NOW._replace(now=time.monotonic() + late) for late in (1.0, 3.0, 5.0)])

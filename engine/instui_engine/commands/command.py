@@ -129,7 +129,6 @@ def perform(
         finally:
             try:
                 journal.flush()
-                context.control.report = lambda event: None  # nothing comes after the last event
                 seconds = round(journal.now(), 6)
                 journal.emit(SessionFinished(outcome.exit_code, outcome.error, len(outcome.installed), seconds))
                 shell.close()
@@ -221,6 +220,7 @@ class _Shell:
 
     def close(self) -> None:
         """Stop listening to the control socket."""
+        self._context.control.report = lambda event: None
         if self._server:
             self._server.close()
 

@@ -25,8 +25,8 @@ class Journal:
     """A journal. It takes events from any thread; all files and listeners get the same lines in the same order.
 
     A listener gets the line without its newline and must not block. One that raises hears nothing more, and that is a
-    warning for all others. Lines that come before the session's file is
-    attached are kept and written to it then.
+    warning for all others. Lines that come before the session's file is attached are kept and written to it then.
+    Nothing is taken after the end of the session: other threads may still have something to say.
     """
 
     def __init__(self, listeners: Sequence[Listener] = (), captions: Captions | None = None) -> None:
@@ -56,6 +56,8 @@ class Journal:
             self._emit(event)
 
     def _emit(self, event: Event) -> None:
+        if self._over:
+            return
         self._over = isinstance(event, SessionFinished)
         for one in self._with_caption(event) if self._captions else (event,):
             self._put(encode(time.monotonic() - self._start, one))
@@ -127,6 +129,4 @@ class Journal:
             stream.put(data)
 
     def _given_up(self, why: str) -> None:
-        with self._lock:
-            if not self._over:  # else it would come after the last event
-                self._emit(Warned("", f"the journal is no longer written to the file of --journal: {why}"))
+        self.emit(Warned("", f"the journal is no longer written to the file of --journal: {why}"))
