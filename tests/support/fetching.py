@@ -24,7 +24,6 @@ class Log:
         self.starts: list[tuple[int, int]] = []
         self.reports: list[tuple[int, int]] = []
         self.stalls: list[tuple[str, float]] = []
-        self.unconnected: list[str] = []
         self.retries: list[str] = []
 
     def started(self, done: int, size: int) -> None:
@@ -35,7 +34,6 @@ class Log:
 
     def stalled(self, host: str, seconds: float, connecting: bool) -> None:
         self.stalls.append((host, seconds))
-        self.unconnected += [host] if connecting else []
 
     def retried(self, attempt: int, reason: str, wait: float = 0.0) -> None:
         self.retries.append(reason)

@@ -1,12 +1,14 @@
 """What an attempt to download is at, while the HTTP library is busy with it: whether it is making a connection."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _HERE = threading.local()
 
 
 class Attempt:
-    """One attempt. `peer`: where to a connection is being made, in words, for any thread to see; "" if none is."""
+    """One attempt. `peer`: what a connection is being made to, in words, for any thread to see; "" if none is."""
 
     def __init__(self) -> None:
         self.peer = ""
@@ -16,8 +18,12 @@ class Attempt:
         _HERE.attempt = self
 
 
-def connecting(peer: str) -> None:
-    """Note for the attempt of this thread that it is making a connection; "" that it no longer is."""
-    attempt = getattr(_HERE, "attempt", None)
-    if isinstance(attempt, Attempt):
-        attempt.peer = peer
+@contextmanager
+def connecting(peer: str) -> Iterator[None]:
+    """Let the attempt of this thread say meanwhile that it is making a connection to `peer`."""
+    attempt: Attempt = getattr(_HERE, "attempt", None) or Attempt()
+    attempt.peer = peer
+    try:
+        yield
+    finally:
+        attempt.peer = ""

@@ -12,7 +12,7 @@ from .attempt import connecting
 
 
 def _peer(connection: HTTPConnection) -> str:
-    """Where to it goes: to a server, to a proxy, or to a server through a proxy."""
+    """What it leads to: a server, a proxy, or a server through a proxy."""
     here = f"{connection.host}:{connection.port}"
     target = getattr(connection, "_tunnel_host", None)
     return printable(f"{target} through {here}" if target else here)
@@ -20,20 +20,14 @@ def _peer(connection: HTTPConnection) -> str:
 
 class _Connection(HTTPConnection):
     def connect(self) -> None:
-        connecting(_peer(self))
-        try:
+        with connecting(_peer(self)):
             super().connect()
-        finally:
-            connecting("")
 
 
 class _TLSConnection(HTTPSConnection):
     def connect(self) -> None:
-        connecting(_peer(self))
-        try:
+        with connecting(_peer(self)):
             super().connect()
-        finally:
-            connecting("")
 
 
 class _Pool(HTTPConnectionPool):

@@ -228,7 +228,7 @@ class Stream:
 
     @property
     def peer(self) -> str:
-        """Where to a connection is being made, in words; "" if none is."""
+        """What a connection is being made to, in words; "" if none is."""
         return self._attempt.peer
 
     @property
