@@ -2,7 +2,7 @@
 
 What it logs lies between the lines of its answer, on the same stream. So only those parts of uv log that are about its
 requests and connections, each in one line that begins with a word of its own; these are taken out of what is read. Of
-the text of the requests only a host and a package's name and versions pass, as the rest may contain passwords.
+the text of the requests only a host and a package's name pass, as the rest may contain passwords.
 """
 
 import os

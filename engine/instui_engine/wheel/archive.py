@@ -412,8 +412,8 @@ def _path(entry: _Entry) -> str:
         raise BadWheelError(f"a name has {len(entry.name)} bytes, at most {LONGEST_PATH} are allowed")
     if path.startswith("/") or _DRIVE.match(path):
         raise BadWheelError(f"the path {printable(path)} is absolute")
-    is_plain = path.isascii() and path.isprintable()
-    if "\\" in path or not (is_plain or _DECEPTIVE.search(path) is None):
+    is_plain = path.isascii() and path.isprintable()  # as nearly all are: the search takes longer
+    if "\\" in path or (not is_plain and _DECEPTIVE.search(path)):
         raise BadWheelError(f"the path {printable(path)} contains a forbidden character")
     components = path.split("/")
     if "" in components:

@@ -13,7 +13,7 @@ import types
 from functools import cache
 
 _SMALLEST = 16 << 10  # below, ISA-L gains less than a fifth, which does not make up for loading it
-_LARGEST = 32 << 20  # bytes in memory, of one wheel at a time; OpenBLAS has 25 MB
+_LARGEST = 32 << 20  # bytes, for a moment twice in memory, of one wheel at a time; OpenBLAS has 25 MB
 
 
 def by_isal(packed: memoryview, size: int, crc: int) -> bytes | None:
