@@ -136,6 +136,20 @@ def test_a_host_that_fails_is_told_until_it_is_asked_again() -> None:
     assert seen.told[-1] == "reading the metadata of 2 packages, the last numpy"
 
 
+def test_where_several_hosts_were_asked_none_is_said_to_be_the_one_that_fails() -> None:
+    seen = Watched()
+    for host, words in (
+        ("index.example", "index.example"),
+        ("files.example", "index.example or files.example"),
+        ("index.example", "index.example or files.example"),
+        ("more.example", "one of 3 hosts"),
+    ):
+        seen.ask(f"https://{host}/simple/scipy/")
+        seen.log.feed(b"WARN Retry attempt #0. Sleeping 2s before the next attempt\n")
+        seen.wait(0.5)
+        assert seen.told[-1] == f"waiting to ask {words} again, after a failure"
+
+
 def test_no_password_and_no_escape_is_told() -> None:
     seen = Watched()
     seen.ask("https://user:secret@index.example/token-secret/simple/\x1b[31mx%1b[2J/?key=secret")

@@ -36,6 +36,7 @@ _SILENCE = 1.0  # seconds without a request after which it waits for the last on
 _LONGEST = 40  # characters of a name
 _INDEXES = ("simple", "+simple")  # what stands before the project in a URL of an index
 _DASHES = 4  # in the name of a wheel, at least
+_FEW = 2  # hosts, that are named
 _MANY = 5  # versions of one package, from which uv is looking for one that fits
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
@@ -56,6 +57,7 @@ class UvLog:
         self._seen = seen
         self._clock = clock
         self._names: set[str] = set()
+        self._hosts: dict[str, None] = {}  # in the order in which they were asked first
         self._versions: dict[str, set[str]] = {}
         self._way = _Way()
         self._name = self._host = self._told = ""
@@ -87,6 +89,7 @@ class UvLog:
         self._name = _project(parts.path)
         self._names |= {self._name} if self._name else set()
         self._host, self._at = printable(parts.hostname or ""), self._clock()
+        self._hosts[self._host] = None
         wheel = url.removesuffix(".metadata")
         if (version := _version(parts.path)) and self._name:
             self._versions.setdefault(self._name, set()).add(version)
@@ -114,7 +117,9 @@ class UvLog:
         so_far = f"; metadata of {some} so far" if came else ""
         if failures := self._way.failures(self._clock()):
             times = "a failure" if failures == 1 else f"{failures} failures"
-            return f"waiting to ask {self._host} again, after {times}{so_far}"
+            # uv does not say who has failed, and asks several at a time
+            some_host = " or ".join(self._hosts) if len(self._hosts) <= _FEW else f"one of {len(self._hosts)} hosts"
+            return f"waiting to ask {some_host} again, after {times}{so_far}"
         if not is_silent or is_busy:
             tried = len(self._versions.get(self._name, ()))
             if tried >= _MANY:
