@@ -22,6 +22,8 @@ from .route import Trust, proxy_for, tls_context, trust_in
 from .uv_settings import UvSettings
 
 if TYPE_CHECKING:
+    import ssl
+
     from urllib3 import BaseHTTPResponse, PoolManager
 
 CHUNK = 256 * 1024
@@ -170,11 +172,16 @@ class Transport:
 
         # Certificates cost 20 ms to load, so only for https.
         context = None if trust == "plain" else tls_context(trust)
-        manager: PoolManager
-        if not proxy:
+        if proxy:
+            manager = self._new_proxy_manager(proxy, context)
+        else:
             manager = urllib3.PoolManager(64, maxsize=self._connections, block=True, ssl_context=context)
-            manager.pool_classes_by_scheme = POOLS
-            return manager
+        manager.pool_classes_by_scheme = POOLS
+        return manager
+
+    def _new_proxy_manager(self, proxy: str, context: "ssl.SSLContext | None") -> "PoolManager":
+        import urllib3
+
         url = split(proxy)
         headers = {}
         if url.username is not None:
@@ -182,12 +189,10 @@ class Transport:
 
             headers["Proxy-Authorization"] = basic(unquote(url.username), unquote(url.password or ""))
         own = tls_context(trust_in(url, self._settings.insecure_hosts)) if url.scheme == "https" else None
-        manager = urllib3.ProxyManager(
+        return urllib3.ProxyManager(
             f"{url.scheme}://{url.netloc.rpartition('@')[2]}", 64, proxy_headers=headers, proxy_ssl_context=own,
             maxsize=self._connections, block=True, ssl_context=context,
         )  # fmt: skip
-        manager.pool_classes_by_scheme = POOLS
-        return manager
 
 
 class Stream:
