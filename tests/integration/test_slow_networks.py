@@ -44,7 +44,7 @@ def test_a_host_whose_address_takes_long_to_be_found_is_told_while_it_does_and_a
     text, remedy = finding_of(slow, "fetch")
     assert "there was no connection to 127.0.0.1:" in text
     assert "name server" in remedy
-    assert [stall.connecting for stall in slow.snapshot.stalls] == [True]
+    assert {stall.connecting for stall in slow.snapshot.stalls} == {True}
 
 
 def test_a_slow_proxy_is_named_without_its_password(lab: Lab) -> None:

@@ -65,14 +65,32 @@ def test_an_end_before_the_answer_is_told_with_its_cause(venv: Callable[[], Venv
             ask(script(tmp_path / "python", text))
 
 
-def test_what_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+def hanging(tmp_path: Path) -> tuple[Path, Path]:
+    """One that hangs, and the file with the pid of its child."""
     child = tmp_path / "child"
-    hanging = script(tmp_path / "python", f"sleep 1000 & echo $! > {child}.new; mv {child}.new {child}; wait")
+    return script(tmp_path / "python", f"sleep 1000 & echo $! > {child}.new; mv {child}.new {child}; wait"), child
+
+
+def test_what_hangs_is_ended_with_its_children(tmp_path: Path) -> None:
+    python, child = hanging(tmp_path)
     with pytest.raises(TargetError, match=r"did not answer within 2 s and was stopped; try `.*/python -I -c pass`"):
-        ask(hanging, patience=2)
+        ask(python, patience=2)
     pid = int(child.read_text())
     while is_running(pid):
         time.sleep(0.01)
+
+
+def test_it_is_ended_with_its_children_if_ctrl_c_comes_while_something_else_is_done(tmp_path: Path) -> None:
+    python, child = hanging(tmp_path)
+
+    def interrupted() -> None:
+        until(child.exists)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(python, meanwhile=interrupted)
+    pid = int(child.read_text())
+    until(lambda: not is_running(pid))
 
 
 def test_an_endless_output_is_not_kept(tmp_path: Path) -> None:
