@@ -133,6 +133,8 @@ class Wrong:
         match self._wrong:
             case "error":
                 raise self.error
+            case "no memory":
+                raise MemoryError
             case "too short":
                 return found[:-1]
             case "too long":
@@ -142,7 +144,7 @@ class Wrong:
         return found
 
 
-WRONG = ["error", "no end", "ends early", "too short", "too long", "other bytes"]
+WRONG = ["error", "no memory", "no end", "ends early", "too short", "too long", "other bytes"]
 
 
 @pytest.mark.parametrize("content", [PARSER, LARGE], ids=["small", "large"])

@@ -91,7 +91,7 @@ def test_a_name_server_and_a_connection_that_keep_uv_waiting_are_told_from_the_h
     seen = Watched()
     seen.ask("https://index.example/simple/scipy/")
     seen.log.feed(b"DEBUG starting new connection 'Some(\"index.example\")'    \n")
-    seen.wait(1.5)
+    seen.wait(0.7)
     assert seen.told[-1] == "waiting for the address of index.example, asked about scipy"
     seen.log.feed(b"DEBUG connecting to 192.0.2.1:443\n")
     seen.wait(0.5)
