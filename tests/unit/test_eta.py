@@ -16,7 +16,7 @@ from instui_engine.journal import events
 from instui_engine.journal.events import Event, SessionStarted
 from support.time_left import INSTALLS, OFTEN, RIGHT, session, told
 
-# found with these, among others: on a quiet machine, on busy ones, and from an index that sends slowly
+# found with these, among others: on a quiet machine, on busy ones, and from servers that send slowly, all or each
 TOLD = (
     "ahead",
     "beside-a-program",
@@ -25,6 +25,8 @@ TOLD = (
     "directory",
     "fast-then-slow",
     "index",
+    "limited-downloads",
+    "limited-server",
     "local",
     "notebook",
     "one-job",
@@ -93,7 +95,8 @@ def test_it_does_not_flicker(name: str) -> None:
 @pytest.mark.parametrize("slower", [0.5, 1.5])
 @pytest.mark.parametrize("name", ["notebook", "numbers-upgraded", "one-job", "slow-link"])
 def test_it_holds_on_a_faster_and_on_a_slower_machine(name: str, slower: float) -> None:
-    assert told([(slower * t, event) for t, event in recorded(name)]).right >= RIGHT
+    result = told([(slower * t, event) for t, event in recorded(name)])
+    assert (1 - result.right) * result.often <= 1 - RIGHT  # wrong at that share of all moments
 
 
 @pytest.mark.parametrize("name", ["local", "one-job"])

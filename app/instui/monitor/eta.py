@@ -10,8 +10,10 @@ The model, step by step:
    learned, one of files and one of bytes (`speed`). Staging, replacing and removing have a `Pace` each: "takes 1.4
    times as long as usual". Work that has not begun is expected to be as slow as the work before it.
 4. Downloads go on at the rate of the last seconds. When each wheel will be here, and when the workers will have
-   unpacked the last one, is simulated (`pipeline`). Staging, committing and removing come after that, so their times
-   are added. What was fetched while uv decided says nothing of the rate.
+   unpacked the last one, is simulated (`pipeline`): once as if one link limited all downloads, so that the last has it
+   alone, and once as if the server limited each of them; `downloads` says how far it is the one or the other. Staging,
+   committing and removing come after that, so their times are added. What was fetched while uv decided says nothing of
+   the rate.
 5. Each of these times has a doubt: the seconds by which it may be wrong, in two of three cases less. It is large if
    little of what is left was measured so far, has just changed, or is far from usual because something else uses the
    machine; if much of the work is one wheel, as some of its files are unpacked several times as fast as others (on
@@ -21,17 +23,17 @@ The model, step by step:
    follows the prediction smoothly.
 
 The constants were found with recorded installs, on quiet machines and on busy ones. `tests/support/time_left.py` prints
-how well the time is told for each of them: a rule without which that table is no worse should go. Only `_UNEVEN` has no
-effect there, as the servers of these recordings send evenly.
+how well the time is told for each of them: a rule without which that table is no worse should go. Only `_UNEVEN` of
+`downloads` has no effect there, as the servers of these recordings send evenly.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from copy import copy
-from math import exp, hypot, log
+from math import exp, hypot, inf, log
 
 from instui_engine.values import NamedTuple
 
+from .downloads import Downloads
 from .pace import Pace
 from .pipeline import acquired, arrivals
 from .rates import USUAL, Measured, Rates, Took, measured
@@ -50,13 +52,10 @@ _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 _RESTLESS, _RESTLESS_OLD, _RESTLESS_CLEAN = 0.1, 0.3, 1.2
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
 _IDLE = 0.75  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
-_WINDOW = 3.0  # seconds of which the rate of the downloads is the average
-_RATE, _UNKNOWN = 10e6, 3.0  # bytes in a second as long as nothing has come, and the share by which it may be less
+_RATE = 10e6  # bytes in a second, as long as nothing has come
 
 # shares that are in doubt
 _UNLIKE = 0.4  # of a pace that is taken from another kind of work; on a strange machine, more
-_UNEVEN = 0.5  # of how much the rate of the downloads has changed
-_SETTLED = 0.15  # of a rate that was seen for a second
 _INSIDE = 0.2  # of the time that one wheel takes longer than all others: its files may be hard or easy to unpack
 
 _TELL, _TELL_LEAST = 0.22, 0.45  # the most doubt to be told: of what is left, or seconds
@@ -101,7 +100,7 @@ class Estimator:
         self.rates = rates
         self._late_work = self._late_seconds = 0.0  # of the later half of unpacking: as is usual, and as it was
         self._before: tuple[float, Standing, How] | None = None
-        self._fetched: deque[tuple[float, float]] = deque()  # time, and bytes by then, while wheels are fetched
+        self._downloads = Downloads()
         self._unpacking, self._staging = Speed(), Pace(_RESTLESS)
         self._replacing, self._cleaning = Pace(_RESTLESS_OLD), Pace(_RESTLESS_CLEAN)
         self._end = 0.0  # as it is told
@@ -110,7 +109,7 @@ class Estimator:
     def copy(self) -> "Estimator":
         """A copy, which looks by itself from now on."""
         other = copy(self)
-        other._fetched = self._fetched.copy()
+        other._downloads = self._downloads.copy()
         other._unpacking, other._staging = self._unpacking.copy(), self._staging.copy()
         other._replacing, other._cleaning = self._replacing.copy(), self._cleaning.copy()
         return other
@@ -143,14 +142,12 @@ class Estimator:
     def _measure(self, t: float, elapsed: float, before: Standing, now: Standing, how: How) -> None:
         is_fetching = bool(now.fetching or before.fetching)
         if is_fetching:
-            self._fetched.append((t, now.fetched))
-            while len(self._fetched) > 2 and self._fetched[1][0] <= t - _WINDOW:
-                self._fetched.popleft()
+            self._downloads.look(t, elapsed, now.fetched, len(before.fetching), len(now.fetching))
         workers = min(how.jobs, max(len(one.unpacking) + len(one.to_unpack) for one in (before, now)))
         # who has just begun with a wheel reads it, and makes its directories: that is no progress yet
         seconds = elapsed * workers - sum(min(t - since, elapsed) for since in now.starting)
         if seconds > 0 and how.part != "build":
-            others, rate = workers - 1, self._rate() if is_fetching else 0.0
+            others, rate = workers - 1, self._downloads.rate if is_fetching else 0.0
             alone = seconds / (1 + self.rates.crowd * others + self.rates.fetch * rate)
             weight = _SHARED if is_fetching else 1.0
             done = _between(before.unpacked, now.unpacked)
@@ -193,10 +190,10 @@ class Estimator:
 
     def _predict(self, t: float, now: Standing, how: How) -> Left | None:
         """How long it will take; None if there is no telling."""
-        rate = self._rate()
-        if now.unknown and not any(one.left for one in now.to_fetch):
+        rate = self._downloads.rate
+        if 2 * now.unknown > len(now.fetching) + len(now.to_fetch):
             return None
-        if now.fetching and rate <= 0 and t - self._fetched[0][0] >= PATIENCE:
+        if now.fetching and rate <= 0 and t - self._downloads.since >= PATIENCE:
             return None
         replacing = self._left_to_replace(t, now, how)
         if replacing is None:
@@ -216,8 +213,8 @@ class Estimator:
         def each(wheels: Iterable[Content], slower: float) -> list[float]:
             return [slower * (file * content.files + byte * content.size) for content in wheels]
 
-        def until(slower: float, rate: float) -> float:
-            times, coming = arrivals(now, rate)
+        def until(slower: float, rate: float, most: float = inf) -> float:
+            times, coming = arrivals(now, rate, most)
             if coming and not now.to_unpack:
                 slower *= _IDLE
             came = list(zip(times, each(coming, slower), strict=True))
@@ -226,15 +223,22 @@ class Estimator:
         if not now.to_acquire.files:
             return Left(0.0, 0.0)
         rate = rate or _RATE
-        seconds = until(1.0, rate)
+        shared = until(1.0, rate)
+        limited = until(1.0, rate, self._downloads.rate_of_each or inf) if now.fetching else shared
+        is_limited, perhaps = self._downloads.limited
+        seconds = shared + is_limited * (limited - shared)
         alone, longest = max(zip(each(now.unpacking, 1.0), now.unpacking, strict=True), default=(0.0, Content()))
         most = longest if 2 * alone > seconds else now.to_acquire
         doubt = hypot(speed.doubt(_unpacking(most, self.rates)), _RESTLESS)
-        doubts = [until(1 + doubt, rate) - seconds, _INSIDE * max(2 * alone - seconds, 0.0)]
+        doubts = [
+            until(1 + doubt, rate) - shared,
+            _INSIDE * max(2 * alone - seconds, 0.0),
+            perhaps * (limited - shared),
+        ]
         if now.fetching or now.to_fetch:
             # of what is unknown, all may be twice as much
-            unsure = self._uneven() + now.unknown / (len(now.fetching) + len(now.to_fetch))
-            doubts.append(until(1.0, rate / (1 + unsure)) - seconds)
+            unsure = self._downloads.uneven + now.unknown / (len(now.fetching) + len(now.to_fetch))
+            doubts.append(until(1.0, rate / (1 + unsure)) - shared)
         return Left(seconds, hypot(*doubts))
 
     def _left_to_stage(self, now: Standing, how: How) -> Left:
@@ -266,19 +270,6 @@ class Estimator:
         doubt = self._replacing.doubt(_UNLIKE)
         return Left(commit + clean, commit * doubt + unsure * self._cleaning.doubt(doubt))
 
-    def _rate(self) -> float:
-        """Bytes that are fetched in a second."""
-        return _slope(self._fetched[0], self._fetched[-1]) if self._fetched else 0.0
-
-    def _uneven(self) -> float:
-        """The share by which the rate of the downloads may change: about as much as it did."""
-        if self._rate() <= 0:
-            return _UNKNOWN
-        first, middle, last = self._fetched[0], self._fetched[len(self._fetched) // 2], self._fetched[-1]
-        before, after = _slope(first, middle), _slope(middle, last)
-        changed = _UNEVEN * abs(log(after / before)) if before > 0 and after > 0 else 1.0
-        return changed + _SETTLED / (last[0] - first[0])
-
     def _follow(self, t: float, elapsed: float, left: Left) -> None:
         """Let the end that is told follow what is predicted: the less is left, the faster."""
         end = t + left.seconds
@@ -292,10 +283,6 @@ class Estimator:
         is_sure = left.doubt <= max(_TELL * left.seconds, _TELL_LEAST)
         may_stay = self._is_told and left.doubt <= max(_HIDE * left.seconds, _HIDE_LEAST)
         self._is_told = may_stay or is_sure
-
-
-def _slope(first: tuple[float, float], last: tuple[float, float]) -> float:
-    return (last[1] - first[1]) / (last[0] - first[0]) if last[0] > first[0] else 0.0
 
 
 def _between(before: Content, now: Content) -> Content:

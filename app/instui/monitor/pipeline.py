@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush, heapreplace
+from math import inf
 
 from .standing import Content, Standing
 
@@ -43,10 +44,10 @@ def acquired(
     return t
 
 
-def arrivals(now: Standing, rate: float) -> tuple[list[float], list[Content]]:
+def arrivals(now: Standing, rate: float, most: float = inf) -> tuple[list[float], list[Content]]:
     """In how many seconds each wheel will have been fetched, and what is to be unpacked of it.
 
-    The downloads share the rate equally; when one is done, the next begins.
+    The downloads share the rate equally, and none has more than `most`; when one is done, the next begins.
     """
     wheels = [*now.fetching, *now.to_fetch]
     begun = len(now.fetching) or 1
@@ -55,9 +56,9 @@ def arrivals(now: Standing, rate: float) -> tuple[list[float], list[Content]]:
     t = share = 0.0  # bytes that each download has got by then; one that begins later is counted as if it had them
     times, coming = list[float](), list[Content]()
     while under_way:
-        most, first = under_way[0]
-        t += (most - share) * len(under_way) / rate
-        share = most
+        least, first = under_way[0]
+        t += (least - share) / min(rate / len(under_way), most)
+        share = least
         times.append(t)
         coming.append(wheels[first].content)
         if begun < len(wheels):

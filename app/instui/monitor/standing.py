@@ -39,7 +39,7 @@ class Standing(NamedTuple):
 
     fetching: Sequence[Download] = ()
     to_fetch: Sequence[Download] = ()
-    unknown: int = 0  # of `to_fetch`, those of which nobody has told the size
+    unknown: int = 0  # of both, those of which nobody has told the size
     unpacking: Sequence[Content] = ()
     starting: Sequence[float] = ()  # when those of `unpacking` began that have no file yet
     to_unpack: Sequence[Content] = ()
@@ -79,7 +79,10 @@ def standing(wheels: Iterable[WheelRecord], replaces: bool = False) -> Standing:
             sums.wait(wheel, has_come, size, files, content)
         elif phase is _UNPACK:
             sums.unpack(wheel, files, content)
-    unknown = sum(not known and wheel.fetch and wheel.phase is _QUEUED for wheel, known in zip(own, sizes, strict=True))
+    unknown = sum(
+        not known and (wheel.phase is _FETCH or (wheel.fetch and wheel.phase is _QUEUED))
+        for wheel, known in zip(own, sizes, strict=True)
+    )
     return sums.standing(len(own), unknown)
 
 
