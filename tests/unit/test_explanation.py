@@ -11,6 +11,7 @@ from instui.explain.attribution import attribute
 from instui.explain.explanation import Explanation, as_json, explain, headline, kept
 from instui.explain.findings import MICRO, Finding
 from instui.explain.schedule import Task, schedule, unshared
+from instui.explain.where_time_went import where_time_went
 from instui.lines.explained import report
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
@@ -301,6 +302,38 @@ def test_what_uv_did_is_said_with_its_seconds_the_longest_first() -> None:
     assert "--pylock" in finding.remedy
 
 
+def test_a_session_without_an_index_is_told_of_the_place_of_its_wheels() -> None:
+    def remedies(*arguments: str) -> tuple[str, str]:
+        steps = in_order(
+            added("a"),
+            [(0.0, events.ResolveStarted(["a"])), (1.0, events.ResolveProgress("waiting for files.example"))],
+            span("resolve", 0.0, 8.0),
+            span("acquire", 8.0, 12.0),
+            [(8.0, events.FetchStarted("a", 0, 100))],
+            [(8.0 + part / 4, events.FetchProgress("a", part, 100)) for part in range(1, 16)],
+            [(12.0, events.FetchFinished("a", 100))],
+        )
+        start = START._replace(command=["instui", "install", *arguments])
+        found = explain(snapshot_of(*steps, ended(12.0), start=start))
+        return the("resolve", found).remedy, the("fetch", found).remedy
+
+    assert remedies("a") == (
+        "an index that answers: --index-url; --offline takes what is cached",
+        "--index-url of a nearer mirror; what is fetched stays in the cache",
+    )
+    assert remedies("a", "--no-index", "--find-links", "http://files.example/") == (
+        "a place that answers: --find-links; --offline takes what is cached",
+        "--find-links of a nearer place; what is fetched stays in the cache",
+    )
+
+
+def test_a_server_of_which_uv_reads_whole_wheels_is_told() -> None:
+    found = the("resolve", resolved((0.0, "waiting for files.example to send whole wheels, asked about a")))
+    assert "; uv reads whole wheels for their metadata, as this server has no range requests" in found.text
+    assert found.remedy.startswith("a server with range requests, or with the metadata beside each wheel")
+    assert "whole wheels" not in the("resolve", resolved((0.0, "waiting for files.example, asked about a"))).text
+
+
 def test_what_took_longer_than_usual_says_so() -> None:
     earlier = [resolved((0.0, "deciding"), end=1.0)]
     fold = snapshot_of(
@@ -386,6 +419,8 @@ def test_a_prediction_says_what_it_keeps_of_uv_and_of_servers() -> None:
     same = "5.0 s of uv and servers as in this run"
     assert kept(explanation.what_if, explanation.wall) == f"{same}, except for everything cached"
     assert kept([one for one in explanation.what_if if one.keeps], explanation.wall) == same
+    doubtful = [one._replace(uncertain=one.change == "jobs 4") for one in explanation.what_if]
+    assert kept(doubtful, explanation.wall) == f"{same}, except for jobs 4 and everything cached"
     assert kept([one._replace(uncertain=True) for one in explanation.what_if], explanation.wall) == ""
 
 
@@ -554,6 +589,21 @@ def test_with_everything_cached_uv_takes_as_long_as_it_computes_where_that_is_kn
     assert cached(0.05, 0.05, asked=False) == (pytest.approx(0.2625), False)
 
 
+def test_an_uncertain_prediction_says_so_first_and_why_if_that_is_known() -> None:
+    steps = in_order(
+        span("resolve", 0.0, 8.0, 5.0),
+        [(0.0, events.ResolveProgress("deciding")), (8.0, events.WheelAdded("a", "1.0", "a.whl", 100, False))],
+        [(8.0, events.FetchStarted("a", 0, 100)), (10.0, events.FetchFinished("a", 100))],
+        span("acquire", 8.0, 10.0),
+    )
+    snapshot = snapshot_of(*steps, ended(10.0))
+    lines = report(explain(snapshot), snapshot, [], 2000.0, 0)
+    what_if = next(line for line in lines if line.startswith("what if:"))
+    assert "   everything cached: cannot tell; perhaps 3.2 s" in what_if
+    assert any(line.strip().endswith(", except for everything cached)") for line in lines)
+    assert "          (everything cached: how long uv takes with a full cache is not known)" in lines
+
+
 def test_of_a_resolution_beside_busy_programs_nobody_can_tell_how_long_it_takes_again() -> None:
     def cached(idle: float, *, fetched: bool = True) -> bool:
         steps = in_order(
@@ -660,7 +710,34 @@ def test_an_upgrade_of_many_is_told_as_one() -> None:
     assert finding.text == "replaced 3 old versions by 3 wheels, 15 files"
 
 
+@pytest.mark.parametrize("arguments", [["--slow", "3"], ["--slow=3"]])
+def test_a_session_that_was_slowed_down_says_so_and_advises_no_workers(arguments: list[str]) -> None:
+    def remedies(*arguments: str) -> list[str]:
+        steps = in_order(
+            added("a"),
+            span("stage", 0.0, 4.0, 4.0),
+            [(0.0, events.StageStarted("a", 10, 1)), (4.0, events.StageFinished("a"))],
+            span("commit", 4.0, 8.0, 4.0),
+            [(4.0, events.CommitStarted("a", 3)), (8.0, events.CommitFinished("a", 10))],
+        )
+        start = START._replace(command=["instui", "install", "a", *arguments], jobs=1, cpus=2)
+        found = explain(snapshot_of(*steps, ended(8.0), start=start))
+        return [the(kind, found).remedy for kind in ("stage", "commit")]
+
+    assert all(remedy.startswith("--slow was given") for remedy in remedies(*arguments))
+    assert remedies() == ["--jobs 2, as this machine has so many processors", ""]
+
+
 # -- the answer
+
+
+@pytest.mark.parametrize(("took", "remark"), [(3.0, " with the start of Python"), (3.25, "")])
+def test_the_closing_lines_say_from_when_they_count_where_the_line_before_counts_otherwise(
+    took: float, remark: str
+) -> None:
+    timed = in_order(span("acquire", 0.0, 3.0), added("a"), unpack("a", 0.0, 3.0))
+    snapshot = snapshot_of(*timed, (3.0, events.SessionFinished(0, "", 1, took)))
+    assert where_time_went(snapshot)[0] == f"  why 3.2 s{remark}, without a wait for others:"
 
 
 def test_the_json_is_that_of_the_documentation() -> None:

@@ -52,6 +52,21 @@ def test_it_names_the_wheels_that_uv_looks_at_and_none_with_a_hidden_part() -> N
     ]
 
 
+def test_a_server_without_range_requests_sends_whole_wheels() -> None:
+    seen = Watched()
+    seen.ask("http://files.example/six-1.0-py3-none-any.whl", "Sending fresh HEAD request")
+    seen.ask("http://files.example/six-1.0-py3-none-any.whl")
+    seen.wait(0.5)
+    seen.wait(2.0)
+    seen.ask("https://other.example/b-1.0-py3-none-any.whl")  # to know its hash
+    seen.wait(0.5)
+    assert seen.told == [
+        "reading whole wheels for the metadata of 1 package, the last six",
+        "waiting for files.example to send whole wheels, asked about six",
+        "reading the metadata of 2 packages, the last b",
+    ]
+
+
 def test_it_tells_changed_words_only_and_at_most_three_times_a_second() -> None:
     seen = Watched()
     for number in range(100):

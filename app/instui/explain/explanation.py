@@ -8,7 +8,7 @@ from instui_engine.values import NamedTuple
 
 from . import resolving, slowness, waits, work
 from .attribution import WAITS, attribute
-from .findings import MICRO, Case, Finding, Rule, find, micro
+from .findings import MICRO, Case, Finding, Rule, find, listed, micro
 from .simulation import LEAST_NOISE, Simulation, WhatIf
 
 RULES: tuple[Rule, ...] = (
@@ -119,10 +119,13 @@ def seconds_of(explanation: Explanation, kind: str) -> float:
     return sum(finding.seconds for finding in explanation.findings if finding.kind == kind)
 
 
-def headline(explanation: Explanation, over: bool = True) -> str:
-    """How long it took from the command on, and how much of it was work, downloads included."""
+def headline(explanation: Explanation, over: bool = True, remark: str = "") -> str:
+    """How long it took from the command on, and how much of it was work, downloads included.
+
+    `remark` on the time goes before that.
+    """
     wall, waited = explanation.wall, explanation.wall - explanation.work - explanation.unexplained
-    took = f"why {seconds(wall)}" if over else f"still running, {seconds(wall)} so far"
+    took = f"why {seconds(wall)}{remark}" if over else f"still running, {seconds(wall)} so far"
     if waited < _NO_WAIT * wall:
         return f"{took}, without a wait for others"
     return f"{took}, of which {seconds(explanation.work)} was work"
@@ -132,17 +135,20 @@ def predicted(what_if: WhatIf, wall: float) -> str:
     """A prediction in words."""
     differs = abs(what_if.predicted - wall) > max(LEAST_NOISE, LEAST_NOISE * wall)
     if what_if.uncertain:
-        return f"cannot tell (about {seconds(what_if.predicted)})" if differs else "cannot tell"
+        return f"cannot tell; perhaps {seconds(what_if.predicted)}" if differs else "cannot tell"
     return seconds(what_if.predicted) if differs else "no change"
 
 
 def kept(what_if: Sequence[WhatIf], wall: float) -> str:
-    """What predictions that are certain keep of uv and servers, and which keep nothing, in words; "" if little."""
+    """What predictions that are certain keep of uv and servers, in words; "" if little.
+
+    The others are named: those that keep nothing, and those of which nothing is certain.
+    """
     certain = [one for one in what_if if not one.uncertain]
     most = max((one.keeps for one in certain), default=0.0)
     if most < _KEPT * wall:
         return ""
-    without = " and ".join(one.change for one in certain if not one.keeps)
+    without = listed([one.change for one in what_if if one.uncertain or not one.keeps])
     return f"{seconds(most)} of uv and servers as in this run{f', except for {without}' if without else ''}"
 
 
@@ -165,7 +171,12 @@ def as_json(explanation: Explanation) -> dict[str, object]:
         "stages": [stage._asdict() for stage in explanation.stages],
         "findings": [_plain(finding) for finding in explanation.findings],
         "what_if": [
-            one._replace(predicted=round(one.predicted, 6), keeps=round(one.keeps, 6))._asdict()
+            {
+                "change": one.change,
+                "predicted": round(one.predicted, 6),
+                "uncertain": one.uncertain,
+                "keeps": round(one.keeps, 6),
+            }
             for one in explanation.what_if
         ],
     }

@@ -18,6 +18,7 @@ from .attribution import Attribution, Kind, Piece
 
 MICRO = 1_000_000
 _COMMAND_CELLS = 48
+_RESTS = 0.5  # seconds of work under --slow that are worth a remark
 
 
 class Finding(NamedTuple):
@@ -89,9 +90,24 @@ class Case(NamedTuple):
     @property
     def knows_load(self) -> bool:
         """Whether the journal says what processors did, and what it says is about this machine, not about --slow."""
-        arguments = self.command[1:]
-        slowed = arguments[:1] == ["demo"] or any("--slow" in one for one in arguments)
+        slowed = self.command[1:2] == ["demo"] or self.is_slow
         return any(span.cpu for span in self.snapshot.spans) and not slowed
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether --slow was given, to one of several sessions at least."""
+        words = " ".join(self.command[1:]).split()
+        return any(word == "--slow" or word.startswith("--slow=") for word in words)
+
+    @property
+    def place_option(self) -> str:
+        """The option that says where wheels come from: --find-links in a session without an index."""
+        return "--find-links" if "--no-index" in " ".join(self.command[1:]).split() else "--index-url"
+
+    def rests(self, pieces: Sequence[Piece]) -> str:
+        """What is said of work on files that was slowed down to be watched; "" if it was not, or took a moment."""
+        is_told = self.is_slow and self.command[1:2] != ["demo"] and self.matters(pieces, _RESTS, 0.1)
+        return "--slow was given: it rests between files, to be watched" if is_told else ""
 
     def lasts(self, pieces: Sequence[Piece]) -> bool:
         """Whether the last of `pieces` is not over."""

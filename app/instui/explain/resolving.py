@@ -22,6 +22,7 @@ _LOCK_FILE = (
     "a lock file needs none of this: `uv pip compile requirements.in -o pylock.toml`, then --pylock pylock.toml"
 )
 _INDEX = "an index that answers: --index-url; --offline takes what is cached"
+_WHOLE = "whole wheels"  # in the engine's words for a server of which uv cannot read a part of a wheel
 # what helps against the steps that begin so, in the words of the engine; the first that fits
 _WAITS = {
     "waiting for the address of ": (
@@ -78,9 +79,15 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
         text += f"; it computed for {seconds(computed)}{f', and waited for {seconds(rest)}' if rest >= _LONG else ''}"
         if is_busy and rest >= _LONG and waited < rest / 4:
             text += ", for an index or for a processor: other programs used all of them"
+    # what is read whole is read again when it is fetched
+    is_whole = any(_WHOLE in one.doing for one in snapshot.doings)
+    text += "; uv reads whole wheels for their metadata, as this server has no range requests" if is_whole else ""
     remedy = ""
     if waited > _MOST * total(found):
         remedy = _WAITS[max(waits, key=lambda words: waits[words])]
+        if is_whole and remedy == _INDEX:
+            beside = ", or with the metadata beside each wheel" if case.place_option == "--index-url" else ""
+            remedy = f"a server with range requests{beside}; --offline takes what is cached"
         if any(_PROXY in one.doing for one in steps[:_STEPS]):
             remedy = f"a faster proxy; {remedy}"
     elif case.matters(found, 2.0, 0.2):
@@ -89,6 +96,9 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
             remedy = f"a version of {printable(tried)}, or bounds for it, leave less to try; {remedy}"
         elif 0 < computed < total(found) / 2 and not is_busy:
             remedy = f"an index that answers sooner: --index-url; {remedy}"
+    if case.place_option == "--find-links":
+        remedy = remedy.replace("--index-url", case.place_option).replace("the index ", "the server ")
+        remedy = remedy.replace("an index", "a place")
     yield Cause("resolve", found, text, remedy)
 
 

@@ -27,6 +27,7 @@ _OF_SAVED = 0.1  # of what is saved: whoever hears how much that is does not ask
 _LONG = 0.1  # of the wall clock: work that follows --jobs, but is not scheduled again
 _WARM = (0.45, 0.75)  # of what uv needs processors for with an empty cache of its own, it needs with a full one
 _FRESH = 0.6  # of what the system needs to stage files that were made a moment ago, it saves with older ones, at most
+_UV_CACHED = "how long uv takes with a full cache is not known"
 JOBS = (2, 4, 8)
 _NOTHING = Range(0.0, 0.0, 0.0)
 
@@ -34,13 +35,15 @@ _NOTHING = Range(0.0, 0.0, 0.0)
 class WhatIf(NamedTuple):
     """How long the session would have taken with that change; `uncertain` if that may be wrong, or no difference.
 
-    `keeps`: seconds of it that uv and servers took in this run, which the change does not reach.
+    `keeps`: seconds of it that uv and servers took in this run, which the change does not reach. `unknown`: what is not
+    known, in words, where one thing makes it uncertain.
     """
 
     change: str
     predicted: float
     uncertain: bool
     keeps: float = 0.0
+    unknown: str = ""
 
 
 class Simulation:
@@ -137,7 +140,9 @@ class Simulation:
         spread = sum(one.spread for one in also)
         if saving or spread:  # else everything was
             spread += self._others("acquire")
-        return self._what_if("everything cached", saving, spread, keeps=keeps)
+        found = self._what_if("everything cached", saving, spread, keeps=keeps)
+        of_uv = also[0].spread > spread / 2 and bool(case.snapshot.doings)
+        return found._replace(unknown=_UV_CACHED) if found.uncertain and of_uv else found
 
     def _staged_again(self) -> Range:
         """What links to files save that were not made a moment ago: for these the system has more to do."""

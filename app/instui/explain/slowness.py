@@ -154,7 +154,7 @@ def giant_wheel(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     verb = "is being unpacked" if case.lasts(found) else "was unpacked"
     alone = "; more workers do not help, since a wheel has one" if len(unpacked(case)) > 1 else ""
     text = f"{case.label(wheels[0])}{facts} {verb} for {seconds(total(found))}{alone}"
-    yield Cause("giant-wheel", found, text, "", None, wheels[:1])
+    yield Cause("giant-wheel", found, text, case.rests(found), None, wheels[:1])
 
 
 def _share_of(wheel: str, pieces: Sequence[Piece]) -> float:

@@ -71,20 +71,19 @@ def fetching(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     text += _troubles(case, list(begun.values()))
     remedy = ""
     if case.matters(found, 1.0, 0.1):
-        half = (longest.end - longest.begin) / 2
+        half, place = (longest.end - longest.begin) / 2, case.place_option
+        nearer = "a nearer mirror" if place == "--index-url" else "a nearer place"
         if slowest.paused > half:
             remedy = (
-                "the server fails, or limits how often it is asked: try again later, or --index-url of a mirror; "
+                f"the server fails, or limits how often it is asked: try again later, or {place} of a mirror; "
                 "what is fetched stays in the cache"
             )
         elif any(stall.connecting and stall.wheel == slowest.key for stall in case.snapshot.stalls):
-            remedy = "a name server or a proxy that answers sooner, or --index-url of a host that can be reached"
+            remedy = f"a name server or a proxy that answers sooner, or {place} of a host that can be reached"
         elif slowest.silent > half:
-            remedy = (
-                "--index-url of a server that answers sooner, or a faster proxy; what is fetched stays in the cache"
-            )
+            remedy = f"{place} of a server that answers sooner, or a faster proxy; what is fetched stays in the cache"
         elif case.snapshot.is_list or not any(wheel.phase is Phase.FAILED for wheel in given_up):
-            remedy = "--index-url of a nearer mirror; what is fetched stays in the cache"
+            remedy = f"{place} of {nearer}; what is fetched stays in the cache"
     yield Cause("fetch", found, text, remedy, None, wheels_of(found))
 
 
@@ -158,7 +157,7 @@ def unpacking(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
 
 def _more_workers(case: Case, pieces: Sequence[Piece]) -> str:
     more = 0 < case.jobs < case.cpus and case.matters(pieces, _LONG, 0.1)
-    return f"--jobs {case.cpus}, as this machine has so many processors" if more else ""
+    return case.rests(pieces) or (f"--jobs {case.cpus}, as this machine has so many processors" if more else "")
 
 
 def compiling(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
@@ -217,7 +216,7 @@ def committing(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     if snapshot.removes:
         files = sum(wheel.files for wheel in done)
         more = f", and a part of {number(torn)} more" if torn else ""
-        yield from _plainly("remove", found, f"{removing}, {count(files, 'file')}{more}")
+        yield from _plainly("remove", found, f"{removing}, {count(files, 'file')}{more}", case.rests(found))
         return
     done = [wheel for wheel in done if not wheel.removal]
     files, old = sum(wheel.files for wheel in done), sum(bool(wheel.replaces) for wheel in done)
@@ -225,10 +224,11 @@ def committing(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     if old > len(done) / 2:
         verb = "is replacing" if lasts else "replaced"
         text = f"{verb} {count(old, 'old version')} by {count(len(done), 'wheel')}, {count(files, 'file')}{also}"
-        yield from _plainly("replace", found, text)
+        yield from _plainly("replace", found, text, case.rests(found))
     else:
         verb = "is committing" if lasts else "committed"
-        yield from _plainly("commit", found, f"{verb} {count(len(done), 'wheel')}, {count(files, 'file')}{also}")
+        text = f"{verb} {count(len(done), 'wheel')}, {count(files, 'file')}{also}"
+        yield from _plainly("commit", found, text, case.rests(found))
 
 
 def syncing(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:

@@ -79,7 +79,15 @@ def _predictions(explanation: Explanation, width: int) -> Iterator[str]:
         yield ""
         yield from wrapped(f"what if:  {'   '.join(told)}", width, "   ")
         if same := kept(explanation.what_if, explanation.wall):
-            yield f"          (with {same})"
+            yield from _beside(f"with {same}", width)
+        for one in explanation.what_if:
+            if one.unknown:
+                yield from _beside(f"{one.change}: {one.unknown}", width)
+
+
+def _beside(text: str, width: int) -> Iterator[str]:
+    """What is said of predictions, below them."""
+    yield from (f"{'':10}{row}" for row in wrapped(f"({text})", width - 10 if width else 0))
 
 
 def wrapped(text: str, width: int, between: str = " ") -> list[str]:

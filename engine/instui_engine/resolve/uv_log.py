@@ -30,7 +30,7 @@ _CONNECTION = re.compile(r"DEBUG starting new connection '(?:Some\(\")?([^\"'()\
 _PROXY = re.compile(r"DEBUG proxy\((\S+)\) intercepts ")
 _ADDRESS = re.compile(r"DEBUG connect(ing|ed) to ")
 _RETRY = re.compile(r"WARN Retry attempt #\d+\. Sleeping (\d+(?:\.\d+)?)(ms|s) ")
-_REQUEST = re.compile(r"DEBUG (?:Sending [a-z-]+(?: [A-Z]+)? request|Found \S+ response) for: (https?://\S+)")
+_REQUEST = re.compile(r"DEBUG (?:Sending [a-z-]+(?: ([A-Z]+))? request|Found \S+ response) for: (https?://\S+)")
 _INTERVAL = 0.4  # seconds between two reports
 _SILENCE = 1.0  # seconds without a request after which it waits for the last one
 _LONGEST = 40  # characters of a name
@@ -60,6 +60,8 @@ class UvLog:
         self._hosts: dict[str, None] = {}  # in the order in which they were asked first
         self._versions: dict[str, set[str]] = {}
         self._way = _Way()
+        self._parts: set[str] = set()  # URLs of wheels of which uv wanted to read a part
+        self._whole: set[str] = set()  # hosts that have no range requests, so that it reads wheels from their begin
         self._name = self._host = self._told = ""
         self._at = self._next = clock()
         self._used = 0.0
@@ -79,12 +81,12 @@ class UvLog:
         if found:
             self._way.requested()
             with suppress(ValueError):
-                self._asked(found[1])
+                self._asked(found[2], found[1])
         else:
             self._way.take(line, self._clock())
         return True
 
-    def _asked(self, url: str) -> None:
+    def _asked(self, url: str, method: str | None) -> None:
         parts = urlsplit(url)
         self._name = _project(parts.path)
         self._names |= {self._name} if self._name else set()
@@ -93,6 +95,10 @@ class UvLog:
         wheel = url.removesuffix(".metadata")
         if (version := _version(parts.path)) and self._name:
             self._versions.setdefault(self._name, set()).add(version)
+        if url.endswith(".whl") and method == "HEAD":
+            self._parts.add(url)
+        elif url in self._parts and method == "GET":  # what it reads of parts is not in this log
+            self._whole.add(self._host)
         if wheel.endswith(".whl") and _HIDDEN not in wheel:
             self._seen(wheel)
 
@@ -125,12 +131,15 @@ class UvLog:
             if tried >= _MANY:
                 return f"trying versions of {self._name} ({tried} so far)"
         if not is_silent:
-            reading = f"reading the metadata of {packages}" if packages else f"reading metadata from {self._host}"
+            what = "whole wheels for the metadata" if self._host in self._whole else "the metadata"
+            reading = f"reading {what} of {packages}" if packages else f"reading metadata from {self._host}"
             return f"{reading}, the last {self._name}" if self._name else reading
         if is_busy:
             return f"looking for versions {f'of {packages} ' if packages else ''}that fit together"
         asked = f", asked about {self._name}" if self._name else ""
-        return f"waiting for {self._way.waits_for(self._host)}{asked}{so_far}"
+        is_whole = self._host in self._whole and not self._way.is_connecting(self._host)
+        whole = " to send whole wheels" if is_whole else ""
+        return f"waiting for {self._way.waits_for(self._host)}{whole}{asked}{so_far}"
 
 
 class _Way:

@@ -172,7 +172,9 @@ def _in_words(what_if: WhatIf, wall: float) -> str:
     answer, same = predicted(what_if, wall), kept([what_if], wall)
     with_it = f", with {same}" if same else ""
     if what_if.uncertain:
-        why = "the difference is within what the simulation misses, or depends on what the journal does not say"
+        why = what_if.unknown or (
+            "the difference is within what the simulation misses, or depends on what the journal does not say"
+        )
         return f"{what_if.change}: {answer}; {why}"
     if answer == "no change":
         return f"{what_if.change}: it would have taken as long{with_it}"
