@@ -1,6 +1,7 @@
 """This program: since when it runs, which processes run it, and a command that starts it once more."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -19,6 +20,11 @@ def again() -> list[str]:
         if sys.path[0] in ("", os.getcwd()):
             return [sys.executable, "-m", "instui"]
     return [sys.executable, "-P", "-m", "instui"]
+
+
+def adding(name: str) -> str:
+    """A command that installs a distribution beside this program, however that was installed itself."""
+    return f"instui install --python {shlex.quote(sys.executable)} {name}"
 
 
 def is_run_by(command: Sequence[str]) -> bool:

@@ -491,7 +491,9 @@ def test_fail_on_conflict_writes_nothing_and_names_both(bench: Bench) -> None:
     one = build_wheel(bench.place, "one", "1.0", {"same/a.py": b"1", "same/b.py": b"1", "one.py": b""})
     two = build_wheel(bench.place, "two", "1.0", {"same/a.py": b"2", "same/b.py": b"2", "two.py": b""})
     before = everything(bench.venv.top)
-    text = error_line(bench.install("--no-deps", "--fail-on-conflict", one, two), 3)
+    done = bench.install("--no-deps", "--fail-on-conflict", "--ui", "plain", one, two)
+    assert "same/a.py of one 1.0 would be replaced by two 1.0" in done.stdout
+    text = error_line(done, 3)
     assert "one 1.0" in text
     assert "two 1.0" in text
     assert everything(bench.venv.top) == before

@@ -402,8 +402,11 @@ def test_a_session_that_was_killed_in_a_commit_is_told_with_what_it_had_in_hand_
     assert bench.findings()["session", ""] == [f".instui/stage/{identity}"]
     shown = bench.doctor().stdout
     assert f"session {identity} was killed with one 2.0 in hand" in shown
+    assert "one 2.0 in hand: would be completed or undone by --repair" in shown
     assert "would settle 1 session" in shown
-    assert "is settled" in bench.repair()
+    repaired = bench.repair()
+    assert f"session {identity} is settled: one 2.0 is completed\n" in repaired
+    assert "what else it was to do is not done; to go on, run again: instui install --no-deps --python" in repaired
     assert bench.whole() == ["one-2.0"] == list(distributions(bench.site))
     assert bench.venv.stages() == []
 

@@ -489,6 +489,9 @@ def test_the_older_style_of_explanation_is_understood() -> None:
         "      require a, we can conclude that your requirements are unsatisfiable.\n"
     )
     assert str(explain(old)) == "no solution: because a was not found in the package registry and you require a"
+    given = ("http://joe:s3cret@127.0.0.1:1/simple",)
+    said = str(explain(old, indexes=given))
+    assert said.endswith("a was not found in the package registry (http://127.0.0.1:1/simple) and you require a")
     assert str(explain("")) == "uv: uv failed without a word"
 
 

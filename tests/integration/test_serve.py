@@ -209,3 +209,9 @@ def test_what_stands_in_the_way_of_listening_is_named(run_instui: Run) -> None:
         assert error.startswith(f"cannot listen at 127.0.0.1:{port}: ") and error.endswith("; take another --port")
     error = error_line(run_instui("serve", "--host", "192.0.2.77", "--port", "0", "replay", str(BUSY)), 1)
     assert error.startswith("cannot listen at 192.0.2.77:0: ") and error.endswith("; take another --host")
+
+
+def test_what_serves_is_offered_for_the_interpreter_that_runs(run_instui: Run, tmp_path: Path) -> None:
+    (tmp_path / "textual_serve.py").write_text("raise ImportError('missing')")
+    refused = run_instui("serve", "replay", str(BUSY), env={"PYTHONPATH": str(tmp_path)})
+    assert error_line(refused, 2).endswith(f": instui install --python {sys.executable} textual-serve")

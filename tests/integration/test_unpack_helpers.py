@@ -220,7 +220,10 @@ def test_a_session_that_is_stopped_while_helpers_unpack_leaves_nothing(
     target = fresh()
     before = trees.tree(target.top)
     outcome = target.install(*make_wheels(tmp_path / "in", 6), jobs=3, control=control)
-    assert (outcome.exit_code, outcome.error) == (143, "interrupted")
+    assert (outcome.exit_code, outcome.error) == (
+        143,
+        "interrupted: 0 of 6 distributions are installed; run the same command again to go on",
+    )
     assert left(target.cache) == []
     assert trees.differences(before, trees.tree(target.top)) == []
     for pid in started:

@@ -16,6 +16,7 @@ from instui.tui.widgets import theme
 from instui_engine.errors import UsageError
 from instui_engine.journal.events import Holder
 from instui_engine.locks.holders import Claimant, LockRow
+from instui_engine.session.slow_motion import STEP
 from support.cli import error_line, installed, ok
 from support.environments import Venv
 from support.wheelsmith import build_wheel
@@ -163,3 +164,15 @@ def test_arguments_may_stand_before_between_and_after_flags(line: str, found: li
 def test_a_word_that_no_argument_takes_is_an_error(line: str) -> None:
     with pytest.raises(UsageError, match="unrecognized arguments"):
         parse(line.split())
+
+
+def test_help_says_what_the_number_of_slow_motion_is(run_instui: Run) -> None:
+    text = " ".join(ok(run_instui("install", "--help")).split())
+    assert f"1 rests {STEP * 1000:g} ms at each file, 2 rests {STEP * 2000:g} ms, 0 not at all" in text
+
+
+def test_the_script_for_bash_says_the_place_that_the_readme_says(run_instui: Run) -> None:
+    head = "".join(ok(run_instui("completion", "bash")).splitlines(keepends=True)[:6])
+    place = "~/.local/share/bash-completion/completions/instui"
+    assert place in head and place in (Path(__file__).parents[2] / "README.md").read_text()
+    assert "bash_completion" not in head and ".bashrc" not in head

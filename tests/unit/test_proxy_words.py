@@ -42,3 +42,16 @@ def test_the_proxy_in_force_is_named_without_its_password(
     assert (f" through the proxy proxy.invalid:9 of {place}: check that proxy, or" in text) == bool(place)
     assert ("check the network, or" in text) != bool(place)
     assert "cret" not in text and "joe" not in text
+
+
+def test_a_server_of_a_file_is_no_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    wheel = "https://joe:s3cret@host.invalid:8/p/a-1-py3-none-any.whl"
+    output = OUTPUT.replace("https://index.invalid/simple/flask/", wheel)
+    assert str(explain(output)) == (
+        "cannot reach host.invalid:8 for a-1-py3-none-any.whl (Connection refused (os error 111)): "
+        "check the network and the URL, or use --offline if it was fetched before"
+    )
+    assert str(explain(output.replace(".whl", ".whl.metadata"))) == str(explain(output))
+    assert "check that proxy" in str(explain(output, proxies={"https": "http://proxy.invalid:9"}))

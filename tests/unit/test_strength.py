@@ -43,7 +43,8 @@ def warnings(*wheels: LockedWheel) -> list[str]:
 def test_wheels_of_an_index_without_strong_hashes_are_named_once() -> None:
     weak = [wheel(name, "https://host/", "", *((WEAK,) if name == "b" else ())) for name in "gfedcba"]
     (said,) = warnings(*weak, wheel("z", "https://host/", "", STRONG))
-    assert said.startswith("the index gives no strong hash for a, b, c, d, e and 2 more: ")
+    assert said.startswith("the index or --find-links page gives no strong hash for a, b, c, d, e and 2 more: ")
+    assert said.endswith("; give hashes in a requirements file (NAME==VERSION --hash=sha256:...)")
 
 
 def test_nothing_is_said_of_what_no_index_answers_for() -> None:

@@ -21,6 +21,12 @@ _instui() {
   _shtab_instui
 }
 """
+# where bash-completion looks by itself; shtab names another place, and a line in .bashrc that is not needed then
+_USAGE = re.compile(r"^# Usage:\n(?:# \d\).*\n|#    .*\n)+", re.MULTILINE)
+_PLACE = """\
+# Usage: with the package bash-completion, copy this to
+#    ~/.local/share/bash-completion/completions/instui
+"""
 _COMPLETE = re.compile(r"^complete .*-F _shtab_instui instui$", re.MULTILINE)
 # "--flag[help]:what:how", or {-f,--flag}"[help]:what:how"
 _TAKES_VALUE = re.compile(r'^  ("--[\w-]+|\{-[^}]*\}")(?=\[(\\.|[^]\\])*\]:)', re.MULTILINE)
@@ -36,5 +42,6 @@ def with_values(script: str, shell: str) -> str:
         script = script.replace(_TOP, _TOP_BEFORE_COMMAND)
         return _TAKES_VALUE.sub(lambda found: re.sub(r"--[\w-]+", r"\g<0>=", found[0]), script)
     if shell == "bash":
+        script = _USAGE.sub(_PLACE, script, count=1)
         return _COMPLETE.sub(lambda found: _BASH + found[0].replace("-F _shtab_instui", "-F _instui"), script)
     return script.replace(_PATH, _PATH_AFTER_FLAG)

@@ -2,7 +2,7 @@
 
 import argparse
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from instui.monitor.names import listed
@@ -46,11 +46,12 @@ def _visit(parsed: argparse.Namespace, command: Sequence[str], control: Control)
     done: list[RepairResult] = []
     left = found
     if parsed.repair and not found.is_clean:
+        commands = _commands(found)
 
         def on_repair(one: RepairResult) -> None:
             done.append(one)
             if says:
-                print_lines([_repaired(one, environment)])
+                print_lines([_repaired(one, environment), *_to_go_on(one, commands)])
 
         repair(found, _request(parsed), options, control, on_repair, command, _on_wait)
         left = diagnose(environment, options, control)
@@ -138,6 +139,22 @@ def _short(path: str, environment: Environment) -> str:
 
 def _repaired(done: RepairResult, environment: Environment) -> str:
     return f"{_short(done.subject, environment)} {printable(done.text)}"
+
+
+def _commands(found: Diagnosis) -> dict[str, str]:
+    """The command line of each killed session, by what the result of settling it is about."""
+    killed = {session.identity for session in found.sessions if session.unsettled}
+    if not killed:
+        return {}
+    from instui.monitor.sessions import recorded
+
+    return {f"session {one.session}": one.command for one in recorded(found.environment) if one.session in killed}
+
+
+def _to_go_on(done: RepairResult, commands: Mapping[str, str]) -> Iterator[str]:
+    """That settling a killed session does not finish its command, and which one that was."""
+    if done.ok and (command := commands.get(done.subject)):
+        yield f"  what else it was to do is not done; to go on, run again: {printable(command)}"
 
 
 def _afterwards(left: Diagnosis) -> list[str]:

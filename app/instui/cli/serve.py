@@ -11,13 +11,13 @@ import sys
 
 from instui.monitor.recording import begun
 from instui.monitor.sessions import known
+from instui.program import adding
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 
 from .attach import choose
 from .journals import find
 from .output import print_error
 
-_MISSING = "`instui serve` needs an extra: pip install 'instui[web]'"
 _STEERS = "--control"
 
 
@@ -39,7 +39,7 @@ def serve(parsed: argparse.Namespace) -> int:
     try:
         from .pages import Pages
     except ImportError as error:
-        raise UsageError(_MISSING) from error
+        raise UsageError(f"`instui serve` needs textual-serve: {adding('textual-serve')}") from error
     import asyncio
 
     host, port = parsed.host, _free(parsed.host, parsed.port)

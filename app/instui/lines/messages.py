@@ -47,7 +47,7 @@ class Messages:
         self._slowness = Slowness()
         self._added: set[str] = set()
         self._staging: dict[str, int] = {}  # wheel -> files
-        self._conflicts: dict[tuple[str, str], int] = {}
+        self._conflicts: dict[tuple[str, str, bool], int] = {}
         self._waits: dict[str, events.LockWaiting] = {}
         self._environment: list[Holder] = []
         self._failures: list[tuple[str, str]] = []  # line and error of those that may be the session's own
@@ -282,8 +282,8 @@ class Messages:
     def _more_conflicts(self) -> list[str]:
         lines = [
             f"conflict: and {count(number - CONFLICTS_EACH, 'more file', 'more files')} of "
-            f"{_owner(first)} replaced by {_owner(last)}"
-            for (first, last), number in self._conflicts.items()
+            f"{_owner(first)} {'would be ' if refused else ''}replaced by {_owner(last)}"
+            for (first, last, refused), number in self._conflicts.items()
             if number > CONFLICTS_EACH
         ]
         self._conflicts.clear()
@@ -292,11 +292,13 @@ class Messages:
     # -- events that need more than a line
 
     def _conflict(self, event: events.PlanConflict) -> list[str]:
-        number = self._conflicts[event.first, event.last] = self._conflicts.get((event.first, event.last), 0) + 1
+        key = event.first, event.last, event.refused
+        number = self._conflicts[key] = self._conflicts.get(key, 0) + 1
         if number > CONFLICTS_EACH:
             return []
         path = path_name(event.path, self._fold.session)
-        return [f"conflict: {path} of {_owner(event.first)} is replaced by {_owner(event.last)}"]
+        verb = "would be replaced by" if event.refused else "is replaced by"
+        return [f"conflict: {path} of {_owner(event.first)} {verb} {_owner(event.last)}"]
 
     def _environment_granted(self, event: events.EnvironmentGranted) -> list[str]:
         if event.waited < WAIT_STEPS[0] or self._quiet:

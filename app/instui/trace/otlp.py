@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from instui.monitor.model import Snapshot
+from instui.program import adding
 from instui_engine.errors import InstuiError
 
 from .session_tracks import Timed
 from .trace import trace
 
-MISSING = "OpenTelemetry is not installed; install instui[otlp], as with: pip install 'instui[otlp]'"
+_NEEDED = "opentelemetry-exporter-otlp-proto-http"  # needs the rest of it
 _BATCH = 2000  # spans in one request
 
 
@@ -38,7 +39,7 @@ class Message:
             from .otel_metrics import metrics
             from .otel_spans import spans
         except ImportError as error:
-            raise NotSent(MISSING) from error
+            raise NotSent(f"OpenTelemetry is not installed; install it: {adding(_NEEDED)}") from error
         about = {"service.name": "instui", "service.version": snapshot.session.version if snapshot.session else ""}
         resource = Resource.create({**about, **({"host.name": host} if host else {})})
         made = trace(snapshot, timed)

@@ -83,6 +83,7 @@ class Pipeline(Work):
         self._extraneous: tuple[str, ...] = ()  # names of what is to be removed, before anything is installed
         self._resolution = Resolution((), {})
         self._early = Early(context, self._store, request)
+        self._wanted = 0  # distributions to install or remove, once that is decided
         self._commit: Commit | None = None
         self._compilation: Compilation | None = None
 
@@ -96,9 +97,19 @@ class Pipeline(Work):
         with closing(self._early):
             try:
                 self._run()
+            except Interrupted as error:
+                if self._commit is None and self._wanted:  # a commit says how far it came
+                    raise self._none_done(error) from None
+                raise
             finally:
                 if self._compilation is not None:
                     self._compilation.close()
+
+    def _none_done(self, error: Interrupted) -> Interrupted:
+        return Interrupted(
+            f"interrupted: 0 of {self._wanted} distributions are installed; run the same command again to go on",
+            self.context.control.exit_code or error.exit_code,
+        )
 
     def _run(self) -> None:
         with self.context.span("resolve"):
@@ -113,6 +124,7 @@ class Pipeline(Work):
                 with self.context.span("plan"):
                     self._foresee(self._latest(installed), wheels)
                 return
+            self._wanted = len(self._extraneous) + len(wheels)
             installed, ready = self._decided_again(installed, self._made(wheels))
             if not ready and not self._extraneous:
                 return  # all of them were cancelled, or others have installed what satisfies

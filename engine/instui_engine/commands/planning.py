@@ -122,7 +122,7 @@ def tell(
     for collision in overlaps.collisions:
         emit(PlanCollision(collision.path, list(collision.wheels)))
     for conflict in overlaps.conflicts:
-        emit(PlanConflict(conflict.path, conflict.first, conflict.last))
+        emit(PlanConflict(conflict.path, conflict.first, conflict.last, context.options.fail_on_conflict))
     files = sum(plan.files if isinstance(plan, WheelPlan) else plan.old_files for plan in plans)
     emit(PlanFinished(len(plans) + len(unknown), files, len(overlaps.collisions), len(overlaps.conflicts)))
 

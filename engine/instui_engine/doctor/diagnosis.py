@@ -374,5 +374,5 @@ def _dead(session: DeadSession) -> Finding:
     if session.unsettled:
         what = ", ".join(map(printable, session.in_hand))
         text = f"session {name} was killed" + (f" with {what} in hand" if what else " in the middle of a change")
-        return Finding("session", "", session.paths, text, "complete or undo what it had begun")
+        return Finding("session", "", session.paths, text, "would be completed or undone by --repair")
     return Finding("leftover", "", session.paths, f"left by session {name}, which was killed", "remove it")

@@ -25,7 +25,7 @@ from instui_engine.fs.flock import LocksMissingError, is_at, open_and_try, take_
 from instui_engine.fs.paths import name_of, parent_of
 from instui_engine.fs.rmtree import remove_tree
 from instui_engine.journal.codec import decode
-from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, WaitStarted
+from instui_engine.journal.events import EnvironmentWaiting, LockWaiting, RecoveryFinished, WaitStarted
 from instui_engine.resolve.request import Request
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
@@ -103,6 +103,7 @@ class _Repair:
         self._on_wait = on_wait
         self._why = ""  # the last request could not be met
         self._unreachable = False
+        self._settled: dict[str, list[str]] = {}  # session -> what became of what it had in hand
 
     def run(self) -> None:
         unsettled = [session for session in self._diagnosis.sessions if session.unsettled]
@@ -131,7 +132,10 @@ class _Repair:
         for session in sessions:
             # a settled session has nothing left in hand
             gone = session.identity not in {one.identity for one in dead_sessions(self._environment) if one.unsettled}
-            text = "is settled" if gone and not error else f"is not settled: {error or 'its record is still there'}"
+            became = ", ".join(self._settled.get(session.identity, ()))
+            text = f"is settled{became and f': {became}'}"
+            if error or not gone:
+                text = f"is not settled: {error or 'its record is still there'}"
             self._on_result(RepairResult(f"session {session.identity}", text, gone and not error))
 
     # --- what is removed
@@ -296,12 +300,14 @@ class _Repair:
 
     def _listen(self, line: str) -> None:
         """Report the waits in the journal of a repairing session, except those of its own wheels for each other."""
-        if "wait" not in line:
+        if "wait" not in line and "recovery.finished" not in line:
             return
         from instui_engine.locks.phrases import describe, waited_for
 
         decoded = decode(line)
         match decoded and decoded[1]:
+            case RecoveryFinished(wheel=wheel, version=version, session=session, outcome=outcome):
+                self._settled.setdefault(session, []).append(f"{printable(wheel)} {printable(version)} is {outcome}")
             case EnvironmentWaiting(holders=holders):
                 self._on_wait(f"the environment's lock, held by {describe(holders)}")
             case LockWaiting(path=path, mode=mode, holders=holders) if any(one.pid != os.getpid() for one in holders):

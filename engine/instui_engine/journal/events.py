@@ -350,11 +350,15 @@ class PlanCollision(NamedTuple):
 
 
 class PlanConflict(NamedTuple):
-    """Different content for one path, known before the first write: `last` will replace `first` (owners)."""
+    """Different content for one path, known before the first write: `last` will replace `first` (owners).
+
+    `refused`: it would, and that is why nothing is written.
+    """
 
     path: str
     first: str
     last: str
+    refused: bool = False
 
 
 class PlanFinished(NamedTuple):

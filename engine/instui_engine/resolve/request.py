@@ -57,6 +57,14 @@ def given_urls(request: Request) -> tuple[str, ...]:
     return tuple(url for url in (*urls, *request.find_links) if "://" in url)
 
 
+def given_indexes(request: Request) -> tuple[str, ...]:
+    """The indexes of the command line, if no others are asked; none if there may be others. With their credentials."""
+    resolving = request.resolving
+    if request.no_index or not (default := request.index_url or resolving.default_index):
+        return ()
+    return (default, *resolving.indexes, *request.extra_index_urls)
+
+
 class LockedWheel(NamedTuple):
     """One wheel that is to be installed and may still have to be fetched, or built.
 

@@ -23,7 +23,11 @@ def note_weak(locked: Sequence[LockedWheel], emit: Emit) -> None:
     if names:
         shown = ", ".join(sorted(names)[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         emit(
-            Warned("", f"the index gives no strong hash for {shown}: nothing proves that the files are the right ones")
+            Warned(
+                "",
+                f"the index or --find-links page gives no strong hash for {shown}: nothing proves that the files are "
+                "the right ones; give hashes in a requirements file (NAME==VERSION --hash=sha256:...)",
+            )
         )
 
 

@@ -28,7 +28,7 @@ from instui_engine.values import NamedTuple
 from .build_settings import pip_flags
 from .inputs import one_line
 from .normal_form import limits_text, requirements_text
-from .request import Request
+from .request import Request, given_indexes
 from .requirements import Requirement, Requirements
 from .resolving import words
 from .uv_config import DECISIVE_FILES, leads_elsewhere, locating_config, not_isolated
@@ -127,7 +127,7 @@ class Uv:
         output = re.sub(rf"{re.escape(str(view.prefix))}/lib/[^/]+/site-packages", lambda _: meant, output)
         if code:
             sources = [_called(entry) for entry in wanted.requirements if entry.is_source]
-            raise explain(output, sources, self._settings.proxies)
+            raise explain(output, sources, self._settings.proxies, given_indexes(request))
         return decision_in(output)
 
     def locate(self, pins: Sequence[Pin]) -> Files:

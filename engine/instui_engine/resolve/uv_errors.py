@@ -25,15 +25,19 @@ _SAID = re.compile(r"^\s*(?:\[(?:stdout|stderr)\]|--- (?:stdout|stderr))\s*$", r
 _BUILT = re.compile(r"Failed to (?:download and )?build:? `([^`]+)`")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _CONCLUSION = re.compile(r",? ?we can conclude that your requirements are unsatisfiable\.?")
+_REGISTRY = "in the package registry"
+_FILES = (".whl", ".tar.gz", ".zip")
 _NONE: Mapping[str, str] = MappingProxyType({})
 _TOLD = ("You require", "Wheels are available", "Pre-releases are available")  # hints with words that hold here, too
 _NOISE = ("Using ", "Resolved ", "Usage: ", "For more information")  # of any run, and of uv's own command line
 
 
-def explain(output: str, sources: Sequence[str] = (), proxies: Mapping[str, str] = _NONE) -> InstuiError:
+def explain(
+    output: str, sources: Sequence[str] = (), proxies: Mapping[str, str] = _NONE, indexes: Sequence[str] = ()
+) -> InstuiError:
     """The one-line error for what uv printed when it failed.
 
-    `sources`: what may have been built meanwhile; `proxies`: see UvSettings.
+    `sources`: what may have been built meanwhile; `proxies`: see UvSettings; `indexes`: those that were given.
     """
     output = _ESCAPES.sub("", output)
     if failed := _failed_program(output, sources):
@@ -48,6 +52,8 @@ def explain(output: str, sources: Sequence[str] = (), proxies: Mapping[str, str]
         # behind "no solution:" one reason needs no conclusion; the last of several would be a fragment without one
         text = _CONCLUSION.sub(", there is none" if "And because" in text else "", text)
         text = text[:1].lower() + text[1:]
+        if indexes:
+            text = text.replace(_REGISTRY, f"{_REGISTRY} ({', '.join(indexes)})", 1)
         return NoSolutionError(one_line(f"no solution: {text.rstrip('. ')}{_advice(hint)}", _LONGEST))
     status = _STATUS.search(whole)
     url = _URL.search(whole)
@@ -65,6 +71,16 @@ def _unreachable(url: str, why: str, proxies: Mapping[str, str]) -> UnreachableI
 
     proxy = told_proxy(url, proxies)
     through = f" through the proxy {one_line(proxy)}" if proxy else ""
+    place, _, file = url.partition("://")[2].partition("?")[0].partition("#")[0].rpartition("/")
+    file = file.removesuffix(".metadata")
+    if file.endswith(_FILES):
+        host = place.partition("/")[0].rpartition("@")[2]
+        return UnreachableIndexError(
+            one_line(f"cannot reach {host} for {file} ({why}", 200)
+            + f"){through}: check {'that proxy' if proxy else 'the network and the URL'}, or use --offline if it was "
+            "fetched before",
+            url=url,
+        )
     return UnreachableIndexError(
         one_line(f"cannot reach the package index ({url or 'it'}: {why}", 200)
         + f"){through}: check {'that proxy' if proxy else 'the network'}, or use --offline / --no-index --find-links",

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-_STEP = 0.004  # seconds for one file or rename at factor 1
+STEP = 0.004  # seconds for one file or rename at factor 1
 
 
 class SlowMotion:
@@ -14,6 +14,6 @@ class SlowMotion:
 
     def step(self, cancelled: Callable[[], bool], weight: float = 1.0) -> None:
         """Pause for one step; return early if `cancelled()`."""
-        end = time.monotonic() + _STEP * self.factor * weight
+        end = time.monotonic() + STEP * self.factor * weight
         while (left := end - time.monotonic()) > 0 and not cancelled():
             time.sleep(min(left, 0.05))
