@@ -23,6 +23,7 @@ from instui_engine.resolve.uv import Decision, Uv
 from instui_engine.resolve.uv_errors import explain
 from instui_engine.target.environment import Environment, discover
 from instui_engine.target.installed import scan
+from support.webserver import WebServer
 from support.wheelsmith import build_wheel
 
 NO_HASH = "0" * 64
@@ -302,6 +303,13 @@ def test_a_dead_index_is_named_without_its_credentials(target: Target, monkeypat
     ) as caught:
         target.resolve("lib", index_url="http://user:secret@127.0.0.1:9/simple")
     assert "secret" not in str(caught.value)
+
+
+def test_an_index_that_lacks_a_distribution_is_named_as_it_was_given(target: Target) -> None:
+    with WebServer() as web:
+        url = f"http://joe:s3cret@127.0.0.1:{web.port}/simple"
+        with pytest.raises(ResolutionError, match=rf"package registry \(http://127.0.0.1:{web.port}/simple\) and"):
+            target.resolve("lib", index_url=url)
 
 
 def test_offline_with_an_empty_cache_says_so(target: Target, monkeypatch: pytest.MonkeyPatch) -> None:

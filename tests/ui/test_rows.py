@@ -112,6 +112,8 @@ def test_a_foreign_holder_is_shown_by_pid_and_command() -> None:
 def test_a_conflict_of_the_plan_becomes_an_overwrite_and_equal_content_stays_folded() -> None:
     planned = (2.0, events.PlanConflict(f"{PURE}/x.py", "a 1", "b 1"))
     shot = snapshot(added("a"), planned)
+    assert "b 1 will replace a 1" in event_text(shot, planned[1]).text
+    assert "b 1 would replace a 1" in event_text(shot, planned[1]._replace(refused=True)).text
     assert [file.t for file in overwrites.arrange(shot, overwrites.OverwriteQuery()).files.values()] == [-1.0]
     done = (3.0, events.Overwrite("b", f"{PURE}/x.py", "a 1", "b 1", False))
     same = (3.0, events.Overwrite("b", f"{PURE}/y.py", "a 1", "b 1", True))

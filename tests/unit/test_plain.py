@@ -112,6 +112,15 @@ def test_quiet_keeps_warnings_and_conflicts() -> None:
     assert len(lines) == 7
 
 
+def test_a_conflict_for_which_nothing_is_written_replaces_nothing() -> None:
+    found = [event._replace(refused=True) if isinstance(event, events.PlanConflict) else event for _, event in SCRIPT]
+    script = [(t, event) for (t, _), event in zip(SCRIPT, found, strict=True)]
+    lines = "".join(Stage(io.StringIO()).play(script)).splitlines()
+    assert "conflict: site-packages/jwt/a.py of PyJWT 2.9 would be replaced by jwt 1.4.0" in lines
+    assert "conflict: and 2 more files of PyJWT 2.9 would be replaced by jwt 1.4.0" in lines
+    assert not any("is replaced" in line for line in lines)
+
+
 def test_verbose_tells_collisions_and_removals_too() -> None:
     text = "".join(Stage(io.StringIO(), verbose=True).play(SCRIPT))
     assert "instui 0.1.0, environment /v\n" in text

@@ -225,8 +225,8 @@ def _plan(event: _PlanEvent, snapshot: Snapshot) -> Piece:
             text = f"{units.count(files, 'file')}, will lock {_claims(exclusive, snapshot)}{replaced}"
         case events.PlanCollision(path=path, wheels=wheels):
             text = f"{lock_label(snapshot, path)} is wanted by {', '.join(map(safe, wheels))}, in this order"
-        case events.PlanConflict(path=path, first=first, last=last):
-            text = f"{lock_label(snapshot, path)}  {safe(last)} will replace {safe(first)}"
+        case events.PlanConflict(path=path, first=first, last=last, refused=refused):
+            text = f"{lock_label(snapshot, path)}  {safe(last)} {'would' if refused else 'will'} replace {safe(first)}"
         case events.PlanFinished(wheels=count, files=files, collisions=collisions, conflicts=conflicts):
             text = (
                 f"{units.count(count, 'wheel')}, {units.count(files, 'file')}, "
