@@ -240,7 +240,7 @@ def test_opentelemetry_is_not_loaded_before_something_is_sent() -> None:
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
-    with pytest.raises(NotSent, match=r"pip install 'instui\[otlp\]'"):
+    with pytest.raises(NotSent, match=r"instui install --python .* opentelemetry-exporter-otlp-proto-http$"):
         sent(waiting(), Collector("http://127.0.0.1:1"))
 
 
