@@ -1,7 +1,6 @@
 """This program: since when it runs, which processes run it, and a command that starts it once more."""
 
 import os
-import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -24,6 +23,8 @@ def again() -> list[str]:
 
 def adding(name: str) -> str:
     """A command that installs a distribution beside this program, however that was installed itself."""
+    import shlex
+
     return f"instui install --python {shlex.quote(sys.executable)} {name}"
 
 

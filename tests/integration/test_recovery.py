@@ -354,9 +354,8 @@ def test_a_record_that_cannot_be_removed_at_once_is_gone_before_what_it_names_ch
     assert not writeahead.pending(target.top) and not target.stages()
 
 
-def test_a_record_that_only_goes_at_the_end_leaves_nothing_to_recover(
-    venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def first_removal_fails(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Let the first removal of a record fail; return the records whose removal is tried."""
     remove = writeahead.remove
     tried: list[Path] = []
 
@@ -366,9 +365,16 @@ def test_a_record_that_only_goes_at_the_end_leaves_nothing_to_recover(
             raise OSError(5, "Input/output error", str(record))
         remove(record)
 
+    monkeypatch.setattr(writeahead, "remove", fails_once)
+    return tried
+
+
+def test_a_record_that_only_goes_at_the_end_leaves_nothing_to_recover(
+    venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = venv()
     monkeypatch.setattr(Groups, "run", lambda *_: None)
-    monkeypatch.setattr(writeahead, "remove", fails_once)
+    tried = first_removal_fails(monkeypatch)
     target.put(versions["1.0"])
     assert tried == [tried[0]] * 2
     assert not writeahead.pending(target.top) and not target.stages()
@@ -378,23 +384,14 @@ def test_a_record_that_only_goes_at_the_end_leaves_nothing_to_recover(
 def test_what_has_stopped_a_wheel_is_told_even_if_its_record_cannot_be_removed_then(
     alone: bool, venv: Callable[[], Venv], versions: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remove = writeahead.remove
-    tried: list[Path] = []
-
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device", "somewhere")
-
-    def fails_once(record: Path) -> None:
-        tried.append(record)
-        if len(tried) == 1:
-            raise OSError(5, "Input/output error", str(record))
-        remove(record)
 
     target = venv()
     target.put(versions["1.0"])
     before = trees.tree(target.site)
     monkeypatch.setattr(transaction, "take", full)
-    monkeypatch.setattr(writeahead, "remove", fails_once)
+    tried = first_removal_fails(monkeypatch)
     if not alone:
         monkeypatch.setattr(Groups, "run", lambda *_: None)
     outcome = target.install(versions["2.0"])

@@ -7,6 +7,7 @@ the slope is 0 or 1, with 0.5 as what is expected (a regression with a prior).
 """
 
 from collections import deque
+from copy import copy
 from math import log, sqrt
 
 from instui_engine.values import NamedTuple
@@ -37,8 +38,7 @@ class Downloads:
 
     def copy(self) -> "Downloads":
         """A copy, which looks by itself from now on."""
-        other = Downloads()
-        other.__dict__.update(self.__dict__)
+        other = copy(self)
         other._come = self._come.copy()
         return other
 

@@ -61,7 +61,7 @@ class UvLog:
         self._versions: dict[str, set[str]] = {}
         self._way = _Way()
         self._parts: set[str] = set()  # URLs of wheels of which uv wanted to read a part
-        self._whole: set[str] = set()  # hosts that have no range requests, so that it reads wheels from their begin
+        self._whole: set[str] = set()  # hosts that have no range requests, so that it reads whole wheels
         self._name = self._host = self._told = ""
         self._at = self._next = clock()
         self._used = 0.0
