@@ -395,8 +395,8 @@ def test_the_stage_of_a_killed_session_is_found_and_removed(bench: Bench, start_
 
 def test_a_session_that_was_killed_in_a_commit_is_told_with_what_it_had_in_hand_and_settled(bench: Bench) -> None:
     bench.instui(bench.wheel("one"))
-    newer = bench.wheel("one", "2.0", 6)
-    arguments = ("install", "--no-deps", "--python", bench.venv.top, newer)
+    newer, journal = bench.wheel("one", "2.0", 6), bench.venv.top / "a journal"
+    arguments = ("install", "--no-deps", "--python", bench.venv.top, newer, "--journal", journal)
     assert run_killed(bench.environ, "one", 3, *arguments) == -signal.SIGKILL
     (identity,) = bench.venv.stages()
     assert bench.findings()["session", ""] == [f".instui/stage/{identity}"]
@@ -406,7 +406,8 @@ def test_a_session_that_was_killed_in_a_commit_is_told_with_what_it_had_in_hand_
     assert "would settle 1 session" in shown
     repaired = bench.repair()
     assert f"session {identity} is settled: one 2.0 is completed\n" in repaired
-    assert "what else it was to do is not done; to go on, run again: instui install --no-deps --python" in repaired
+    assert "what it had not begun is not done; to go on, run again: instui install --no-deps --python" in repaired
+    assert f"--journal '{journal}'" in repaired  # as a shell takes it
     assert bench.whole() == ["one-2.0"] == list(distributions(bench.site))
     assert bench.venv.stages() == []
 

@@ -15,6 +15,7 @@ from instui_engine.errors import TargetError
 from instui_engine.journal.events import StageStarted
 from instui_engine.resolve import exact
 from instui_engine.resolve.request import Request
+from instui_engine.session.control import Control
 from instui_engine.session.options import Options
 from instui_engine.target.installed import scan
 from support import trees
@@ -243,6 +244,23 @@ def test_what_cannot_be_removed_stops_all_before_anything_is_changed(
     said = error_line(_sync(run_instui, target, _listing(tmp_path, new)), 1)
     assert "torn 1 has no RECORD" in said
     assert trees.differences(trees.tree(target.top), before) == []
+
+
+@pytest.mark.parametrize(("listed", "done_to"), [(True, "removed or installed"), (False, "removed")])
+def test_what_is_interrupted_before_anything_is_changed_says_what_was_to_be_done(
+    listed: bool, done_to: str, venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, control = venv(), Control()
+    target.put(build_wheel(tmp_path, "old", "1", {"old.py": b""}))
+    new = [build_wheel(tmp_path, "new", "1", {"new.py": b""})] if listed else []
+    monkeypatch.setattr(Pipeline, "_stage", lambda self, *_: (control.cancel(130), self.context.check()))
+    request = Request(requirement_files=(str(_listing(tmp_path, *new)),), no_index=True, allow_empty=True)
+    outcome = sync(request, target.environment, Options(cache=target.cache, fsync=False), control)
+    assert outcome.exit_code == 130
+    number = 1 + len(new)
+    assert outcome.error == (
+        f"interrupted: 0 of {number} distributions are {done_to}; run the same command again to go on"
+    )
 
 
 def test_what_is_half_installed_goes_as_well(venv: Callable[[], Venv], tmp_path: Path, run_instui: Run) -> None:

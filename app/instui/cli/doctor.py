@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from pathlib import Path
 
 from instui.monitor.names import listed
 from instui.monitor.units import count
@@ -142,19 +143,22 @@ def _repaired(done: RepairResult, environment: Environment) -> str:
 
 
 def _commands(found: Diagnosis) -> dict[str, str]:
-    """The command line of each killed session, by what the result of settling it is about."""
+    """The command line of each killed session, as a shell takes it, by what the result of settling it is about."""
     killed = {session.identity for session in found.sessions if session.unsettled}
     if not killed:
         return {}
-    from instui.monitor.sessions import recorded
+    import shlex
 
-    return {f"session {one.session}": one.command for one in recorded(found.environment) if one.session in killed}
+    from instui.monitor.sessions import recorded, started
+
+    sessions = (started(Path(one.journal)) for one in recorded(found.environment) if one.session in killed)
+    return {f"session {one.session}": shlex.join(one.command) for one in sessions if one is not None}
 
 
 def _to_go_on(done: RepairResult, commands: Mapping[str, str]) -> Iterator[str]:
-    """That settling a killed session does not finish its command, and which one that was."""
+    """That settling a killed session does not begin what its command had not begun, and which one that was."""
     if done.ok and (command := commands.get(done.subject)):
-        yield f"  what else it was to do is not done; to go on, run again: {printable(command)}"
+        yield f"  what it had not begun is not done; to go on, run again: {printable(command)}"
 
 
 def _afterwards(left: Diagnosis) -> list[str]:

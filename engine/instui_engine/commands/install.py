@@ -83,7 +83,7 @@ class Pipeline(Work):
         self._extraneous: tuple[str, ...] = ()  # names of what is to be removed, before anything is installed
         self._resolution = Resolution((), {})
         self._early = Early(context, self._store, request)
-        self._wanted = 0  # distributions to install or remove, once that is decided
+        self._wanted = 0  # distributions to install, and to remove, once that is decided
         self._commit: Commit | None = None
         self._compilation: Compilation | None = None
 
@@ -106,8 +106,10 @@ class Pipeline(Work):
                     self._compilation.close()
 
     def _none_done(self, error: Interrupted) -> Interrupted:
+        to_install = self._wanted > len(self._extraneous)
+        done_to = " or ".join([*(["removed"] if self._extraneous else []), *(["installed"] if to_install else [])])
         return Interrupted(
-            f"interrupted: 0 of {self._wanted} distributions are installed; run the same command again to go on",
+            f"interrupted: 0 of {self._wanted} distributions are {done_to}; run the same command again to go on",
             self.context.control.exit_code or error.exit_code,
         )
 
