@@ -93,7 +93,7 @@ def tried_at(lane: Lane, at: int, fault: Fault) -> tuple[bool, list[str]]:
     """Whether the fault came, and what is wrong after it."""
     lane.reset()
     run = lane.run(at, fault)  # waits for the helpers to end
-    problems = after_fault(lane, run, at, fault) + torn(lane.cache)
+    problems = after_fault(lane, run, at, fault, lane.state()) + torn(lane.cache)
     if fault is LOSE:
         problems += [f"exit {run.code} without a helper"] if run.code else []
         problems += [f"{path} is left" for path in unfinished(lane.cache)]

@@ -6,6 +6,7 @@
 import csv
 import hashlib
 import os
+import stat
 from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,26 +17,34 @@ _APART = {".instui", ".lock", "__pycache__"}
 
 def entries(top: Path) -> Iterator[tuple[str, Path]]:
     """Everything below `top` by its relative path, links not followed."""
+    for path, place in _entries(top):
+        yield path, Path(place)
+
+
+def _entries(top: Path) -> Iterator[tuple[str, str]]:
+    length = len(os.fspath(top)) + 1
     for place, directories, files in os.walk(top):
         directories[:] = sorted(set(directories) - _APART)
         for name in sorted([*directories, *files]):
             if name not in _APART:
-                path = Path(place) / name
-                yield path.relative_to(top).as_posix(), path
+                path = os.path.join(place, name)
+                yield path[length:], path
 
 
 def tree(top: Path) -> dict[str, str]:
     """Relative path -> what is there: kind, x bit and content."""
-    return {path: _described(place) for path, place in entries(top)}
+    return {path: _described(place) for path, place in _entries(top)}
 
 
-def _described(path: Path) -> str:
-    if path.is_symlink():
-        return f"link to {path.readlink()}"
-    if path.is_dir():
+def _described(path: str) -> str:
+    status = os.lstat(path)
+    if stat.S_ISLNK(status.st_mode):
+        return f"link to {os.readlink(path)}"
+    if stat.S_ISDIR(status.st_mode):
         return "directory"
-    mark = "x" if path.stat().st_mode & 0o100 else "-"
-    return f"file {mark} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    mark = "x" if status.st_mode & 0o100 else "-"
+    with open(path, "rb") as file:
+        return f"file {mark} {hashlib.sha256(file.read()).hexdigest()}"
 
 
 def digest(top: Path) -> str:

@@ -1,7 +1,6 @@
 """What the crash tests of one test session share: the library, a place in memory, and a sweep for each setting."""
 
 import atexit
-import os
 import shutil
 import sys
 import tempfile
@@ -13,7 +12,7 @@ import pytest
 from support.crash.injector import build
 from support.crash.lane import Setting
 from support.crash.scenarios import small
-from support.crash.sweep import LANES, Sweep, memory
+from support.crash.sweep import Sweep, memory
 from support.needs import require
 
 
@@ -49,8 +48,8 @@ class Bench:
         key = kind, setting or Setting()
         library = self.library
         if key not in self._sweeps:
-            lanes = 1 if "PYTEST_XDIST_WORKER" in os.environ else LANES  # the workers are at work already
-            self._sweeps[key] = Sweep(self.place, small(kind, self.place / "wheels"), key[1], library, lanes)
+            # one lane: another would have to judge the same states, and there are other tests for the other cores
+            self._sweeps[key] = Sweep(self.place, small(kind, self.place / "wheels"), key[1], library, lanes=1)
         return self._sweeps[key]
 
 

@@ -34,7 +34,7 @@ struct state {
     uint32_t pids[PIDS];
 };
 
-enum action { NOTHING, KILL, LOSE, TEAR, SIGNAL, FAIL };
+enum action { NOTHING, KILL, LOSE, TEAR, SIGNAL, FAIL, WATCH };
 
 enum family {
     OPEN = 1, READ = 2, MKDIR = 4, UNLINK = 8, LINK = 16, SYMLINK = 32, RENAME = 64, WRITE = 128, COPY = 256,
@@ -55,8 +55,20 @@ static enum action action;
 static uint64_t at, second; /* `second`: the distance to a second signal, or not 0 for an error from there on */
 static int number;          /* of the signal or the error */
 static const char *mark, *trace;
+static int ask, go;         /* where a watched run says that it is at a point, and is told to go on */
 
-__attribute__((constructor)) static void begin(void) {
+/* A descriptor of the pipe `path` with `end` added, out of the way of those that the command opens. */
+static int pipe_of(const char *path, const char *end) {
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%s%s", path, end);
+    int fd = (int)syscall(SYS_openat, AT_FDCWD, name, O_RDWR | O_CLOEXEC);
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, 500);
+    syscall(SYS_close, fd);
+    return moved;
+}
+
+/* What the variables say counts from now on: at the start of a process, or in a fork of one without them. */
+__attribute__((constructor)) void inject_begin(void) {
     const char *path = getenv("INJECT_STATE");
     if (!path) return;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
@@ -80,7 +92,11 @@ __attribute__((constructor)) static void begin(void) {
     number = (text = getenv("INJECT_NUMBER")) ? atoi(text) : 0;
     text = getenv("INJECT_ACTION");
     action = !text ? NOTHING : !strcmp(text, "kill") ? KILL : !strcmp(text, "lose") ? LOSE : !strcmp(text, "tear") ? TEAR
-           : !strcmp(text, "signal") ? SIGNAL : !strcmp(text, "fail") ? FAIL : NOTHING;
+           : !strcmp(text, "signal") ? SIGNAL : !strcmp(text, "fail") ? FAIL : !strcmp(text, "watch") ? WATCH : NOTHING;
+    if (action == WATCH) {
+        ask = pipe_of(path, ".ask");
+        go = pipe_of(path, ".go");
+    }
     mark = getenv("INJECT_MARK");
     trace = getenv("INJECT_TRACE");
     uint32_t nobody = 0, me = (uint32_t)getpid();
@@ -131,11 +147,21 @@ static void note(uint64_t n, const char *call, const char *path, const char *tar
     syscall(SYS_close, fd);
 }
 
+static __thread int tells_more; /* whether the call adds to a journal that has lines: how many it has is left to chance */
+
 /* One more call. Returns the error to fail with, 0 to go on, or -1 to do half and die. */
 static int counted(const char *call, const char *path, const char *target) {
     if (action == LOSE && (uint32_t)getpid() == state->leader) return 0; /* only the calls of others are points */
     uint64_t n = __atomic_add_fetch(&state->count, 1, __ATOMIC_SEQ_CST);
     if (trace) note(n, call, path, target);
+    if (action == WATCH && !tells_more) {
+        char byte = 0;
+        syscall(SYS_write, ask, &n, sizeof n);
+        while (syscall(SYS_read, go, &byte, 1) < 0 && errno == EINTR) {}
+        if (byte != 'k') return 0;
+        __atomic_add_fetch(&state->fired, 1, __ATOMIC_SEQ_CST);
+        die();
+    }
     if (!at || n < at) return 0;
     int once = n == at;
     if (action == KILL && once) {
@@ -177,7 +203,13 @@ static int described(unsigned family, const char *call, int fd) {
     if (!state || !(families & family)) return 0;
     char path[PATH_MAX];
     path_of(fd, path);
-    return below(path) ? counted(call, path, "") : 0;
+    if (!below(path)) return 0;
+    struct stat status;
+    size_t length = strlen(path);
+    tells_more = family == WRITE && length > 6 && !strcmp(path + length - 6, ".jsonl") && !fstat(fd, &status) && status.st_size;
+    int result = counted(call, path, "");
+    tells_more = 0;
+    return result;
 }
 
 #define REAL(name) static __typeof__(&name) real; if (!real) real = (__typeof__(&name))dlsym(RTLD_NEXT, #name)

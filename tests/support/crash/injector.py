@@ -11,17 +11,23 @@ runs it with a fault at one of them:
 import errno
 import mmap
 import os
+import select
 import shutil
 import signal
 import struct
 import subprocess
+import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from support.crash.forks import Forks
+
 _PIDS = 1000
+_PROGRAM = [sys.executable, "-m", "instui"]
 _LAYOUT = struct.Struct(f"<QQQII{_PIDS}I")  # as in injector.c
 _CHANGES = "open,mkdir,unlink,link,symlink,rename,write,copy,truncate,chmod,utime,sync"
 # what cannot come from every call: a point where it never happens proves nothing
@@ -103,8 +109,15 @@ def build(directory: Path) -> Path:
     return library
 
 
+Watch = Callable[[int], bool]
+"""Called with the number of a point; whether the command dies there."""
+
+
 class Injector:
-    """Runs commands under the library. `state` is a file of its own; `below`: only changes below these are points."""
+    """Runs commands under the library. `state` is a file of its own; `below`: only changes below these are points.
+
+    With `forks`, what is `python -m instui` is a fork that they make.
+    """
 
     def __init__(
         self,
@@ -113,12 +126,16 @@ class Injector:
         below: Sequence[Path],
         env: Mapping[str, str] | None = None,
         timeout: float = 60,
+        forks: Forks | None = None,
     ) -> None:
         self._library = library
+        self._forks = forks
         self._state = state
         self._below = [str(path) for place in below for path in dict.fromkeys((place, place.resolve()))]
         self._env = dict(os.environ if env is None else env)
         self._timeout = timeout
+        self._out = state.with_name(f"{state.name}.out")
+        self._errors = state.with_name(f"{state.name}.err")
 
     def count(self, command: Sequence[str], calls: str = _CHANGES) -> int:
         """How many points an undisturbed run has, which must succeed."""
@@ -135,13 +152,17 @@ class Injector:
         calls: str = _CHANGES,
         mark: str = "",
         trace: bool = False,
+        watch: Watch | None = None,
     ) -> Run:
-        """Run to the end, with `fault` at the point `at`; without one only count."""
+        """Run to the end, with `fault` at the point `at`; without one only count.
+
+        `watch` is called at each point, just before the call, while the thread that makes it stands still. Where it
+        returns true, the main process dies. It is not called where a line is added to a journal that has one: that
+        leaves the same state, and what takes long is told in more lines.
+        """
         traced = self._state.with_suffix(".trace")
         traced.unlink(missing_ok=True)
         env = {
-            **self._env,
-            "LD_PRELOAD": str(self._library),
             "INJECT_STATE": str(self._state),
             "INJECT_BELOW": ":".join(self._below),
             "INJECT_CALLS": fault.calls if fault else calls,
@@ -151,25 +172,70 @@ class Injector:
         if fault:
             env |= {"INJECT_AT": str(at), "INJECT_ACTION": fault.action}
             env |= {"INJECT_NUMBER": str(int(fault.number)), "INJECT_SECOND": str(fault.second)}
+        elif watch:
+            env |= {"INJECT_ACTION": "watch"}
         with self._state.open("w+b") as file:
             file.truncate(_LAYOUT.size)
             with mmap.mmap(file.fileno(), _LAYOUT.size) as shared:
-                code, out, errors, hung = self._finish(command, env)
+                forked = self._forks if list(command[:3]) == _PROGRAM else None
+                code, hung = (
+                    self._finish(command, env, watch) if forked is None else self._fork(forked, command, env, watch)
+                )
                 pids = _LAYOUT.unpack(shared)[5:]
                 _wait([pid for pid in pids if pid], self._timeout)
                 count, marked, fired, *_ = _LAYOUT.unpack(shared)
+        out, errors = (path.read_text(errors="replace") for path in (self._out, self._errors))
         return Run(code, out, errors, count, marked, fired > 0, hung, _read(traced) if trace else ())
 
-    def _finish(self, command: Sequence[str], env: Mapping[str, str]) -> tuple[int, str, str, bool]:
-        pipe = subprocess.PIPE
-        with subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True) as child:
-            try:
-                out, errors = child.communicate(timeout=self._timeout)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                out, errors = child.communicate()
-                return child.returncode, out, errors, True
-        return child.returncode, out, errors, False
+    def _finish(self, command: Sequence[str], env: Mapping[str, str], watch: Watch | None) -> tuple[int, bool]:
+        """Exit code of a process of its own, and whether it had to be killed since it hung."""
+        variables = {**self._env, "LD_PRELOAD": str(self._library), **env}
+        with self._out.open("wb") as out, self._errors.open("wb") as errors, _pipes(self._state) as (ask, go):
+            with subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=errors) as child:
+                ended = os.pidfd_open(child.pid)
+                try:
+                    is_over = _attend(ended, ask, go, watch, self._timeout)
+                finally:
+                    os.close(ended)
+                if not is_over:
+                    child.kill()
+            return child.returncode, not is_over
+
+    def _fork(
+        self, forks: Forks, command: Sequence[str], env: Mapping[str, str], watch: Watch | None
+    ) -> tuple[int, bool]:
+        with _pipes(self._state) as (ask, go):
+            pid = forks.start(command[3:], env, self._out, self._errors)
+            is_over = _attend(forks.fileno(), ask, go, watch, self._timeout)
+            if not is_over:
+                os.kill(pid, signal.SIGKILL)
+            return forks.wait(), not is_over
+
+
+@contextmanager
+def _pipes(state: Path) -> Iterator[tuple[int, int]]:
+    """Two pipes beside `state`: by one a watched run says that it is at a point, by the other it is told to go on."""
+    places = [state.with_name(f"{state.name}.{end}") for end in ("ask", "go")]
+    for place in places:
+        if not place.exists():
+            os.mkfifo(place)
+    descriptors = [os.open(place, os.O_RDWR | os.O_CLOEXEC) for place in places]
+    try:
+        yield descriptors[0], descriptors[1]
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def _attend(ended: int, ask: int, go: int, watch: Watch | None, timeout: float) -> bool:
+    """Wait until `ended` can be read, and call `watch` at each point until then. False after `timeout` seconds."""
+    while True:
+        ready, _, _ = select.select([ended, ask], [], [], timeout)
+        if ask in ready:
+            number = int.from_bytes(os.read(ask, 8), "little")
+            os.write(go, b"k" if watch is not None and watch(number) else b"x")
+        else:
+            return ended in ready
 
 
 def _wait(pids: Sequence[int], timeout: float) -> None:

@@ -7,14 +7,18 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from support.crash.filesystems import Mounts
+from support.crash.forks import Forks
 from support.crash.injector import Fault, Injector, Run
 from support.crash.judge import Judge, compiled, contested, leftovers, said, unlisted
 from support.crash.scenarios import Scenario, make_start
+from support.crash.states import State, digest, inodes
 from support.trees import tree
 
+_CHECKED = 20  # of so many states that were judged before one is judged again
 _ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -61,7 +65,7 @@ class Lane:
         self.cache = place / "cache"  # of the command if that is `cold`
         home = place / "home"
         home.mkdir(parents=True)
-        self._env = _environ(home, cache, setting.path)
+        self.environ = _environ(home, cache, setting.path)
         shutil.copytree(skeleton, self.top, symlinks=True)
         (site,) = self.top.glob("lib/python*/site-packages")
         self.site = site.relative_to(self.top).as_posix()
@@ -75,10 +79,16 @@ class Lane:
         else:
             self.top.rename(self._start)
         if setting.cold:
-            self._env["INSTUI_CACHE_DIR"] = str(self.cache)
+            self.environ["INSTUI_CACHE_DIR"] = str(self.cache)
         below = [self.top, self.cache] if setting.cold else [self.top]
-        self.injector = Injector(library, place / "state", below, self._env)
+        forks = Forks(library, self.environ)
+        atexit.register(forks.close)
+        self.injector = Injector(library, place / "state", below, self.environ, forks=forks)
+        self.states: dict[str, State] = {}
+        self._repeats = count(1)
         self._learn()
+        self._lasting, times = inodes(cache)
+        self._times = times | inodes(self._start)[1]
 
     def _learn(self) -> None:
         """What an undisturbed run leaves, and what one changes that comes after it."""
@@ -106,12 +116,24 @@ class Lane:
     def succeed(self, *arguments: str) -> None:
         """Run a command without faults, which must go well."""
         command = self.setting.arguments(arguments, self.top)
-        done = subprocess.run(command, env=self._env, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, env=self.environ, capture_output=True, text=True, timeout=120, check=False)
         assert done.returncode == 0, f"instui {' '.join(arguments)}: exit {done.returncode}: {done.stderr}{done.stdout}"
 
-    def run(self, at: int = 0, fault: Fault | None = None, **options: bool | str) -> Run:
+    def run(self, at: int = 0, fault: Fault | None = None, **options: object) -> Run:
         """Run the command of the scenario with a fault."""
         return self.injector.run(self.setting.arguments(self.scenario.command, self.top), at, fault, **options)  # type: ignore[arg-type]
+
+    def digest(self) -> str:
+        """What tells the state of the environment from others; see `states`."""
+        return digest(self.top, self._lasting, self._times)
+
+    def state(self) -> State:
+        """The state that the environment is in: the same one if it was in it before.
+
+        With an empty cache each time, the state is that of the cache, too, and each counts as another one.
+        """
+        made = State(self.judge, self.top)
+        return made if self.setting.cold else self.states.setdefault(self.digest(), made)
 
     def reset(self) -> None:
         """Back to the start."""
@@ -138,8 +160,29 @@ class Lane:
         """Whether the start is what it was: no fault may reach it through a hard link."""
         return tree(self._start) == self._before
 
-    def again(self, thorough: bool) -> list[str]:
-        """Run the same command again, without a fault; what is wrong then."""
+    def is_checked(self) -> bool:
+        """Whether what is known is to be tried again this time."""
+        return next(self._repeats) % _CHECKED == 0
+
+    @property
+    def watchable(self) -> bool:
+        """Whether the environment stands still while the command does."""
+        return self.setting.jobs == 1 and not self.setting.cold
+
+    def again(self, thorough: bool, state: State | None = None) -> Sequence[str]:
+        """Run the same command again, without a fault; what is wrong then. `state`: the one that it is in now.
+
+        From one that it was in before, this says what came of it then: a command looks at nothing but the state.
+        Some such states go on again all the same, as a check of that.
+        """
+        if state is None:
+            return self._again(thorough)
+        known = state.after(thorough)
+        if known is None or self.is_checked():
+            known = state.recovered[thorough] = tuple(self._again(thorough))
+        return known
+
+    def _again(self, thorough: bool) -> list[str]:
         top, scenario = self.top, self.scenario
         run = self.run()
         problems = [f"run again: {text}" for text in said(run.code, run.stderr)]

@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +15,10 @@ from itertools import count, pairwise
 from pathlib import Path
 
 from support.crash.injector import KILL, Call, Fault, Run
-from support.crash.judge import leftovers, said
+from support.crash.judge import said
 from support.crash.lane import Lane, Setting
 from support.crash.scenarios import Scenario
+from support.crash.states import State
 
 _RECOVERED = '"plan.finished"'  # what comes next
 LANES = 2  # environments that are worked on at the same time
@@ -43,13 +45,21 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Result:
-    """A whole sweep. `points`: how many there are, of which those of `verdicts` were tried."""
+    """A whole sweep. `points`: how many there are, of which those of `verdicts` were tried.
+
+    `states`: how many states of the disk were judged, in this sweep and those before it in the same environment.
+    """
 
     kind: str
     fault: str
     setting: Setting
     points: int
     verdicts: tuple[Verdict, ...]
+    states: int = 0
+
+    def __str__(self) -> str:
+        said = f"{self.kind}, {self.fault}, {self.setting}: {self.points} points, {len(self.verdicts)} tried"
+        return f"{said}, {self.states} states so far"
 
     def counts(self) -> Counter[str]:
         """Outcome -> how often."""
@@ -61,27 +71,26 @@ class Result:
         return [f"{self.kind}, {self.fault} at {verdict}" for verdict in self.verdicts if verdict.problems]
 
 
-def after_fault(lane: Lane, run: Run, at: int, fault: Fault) -> list[str]:
-    """What is wrong right after a run with a fault, before anything else has run."""
-    top, judge = lane.top, lane.judge
-    problems = judge.readers_view(top)
+def after_fault(lane: Lane, run: Run, at: int, fault: Fault, state: State) -> list[str]:
+    """What is wrong right after a run with a fault, before anything else has run. `state`: what it left."""
+    problems = [*state.readers_view]
     if run.hung:
         return [*problems, "it hung"]
     if fault.action in ("kill", "tear"):
         if run.fired and run.code != -9:
             problems.append(f"exit {run.code}, though it was killed")
-        return problems + ([] if run.fired else judge.finished(top))
+        return problems if run.fired else [*problems, *state.finished]
     problems += said(run.code, run.stderr)
     if fault.action == "signal":  # an error may also keep it from tidying up
-        problems += leftovers(top)
+        problems += state.leftovers
     if run.code == 0:
-        return problems + judge.finished(top)
+        return [*problems, *state.finished]
     allowed = {1: 143, 2: 130, 15: 143}.get(fault.number) if fault.action == "signal" else 1
     if run.code != allowed:
         problems.append(f"exit {run.code}: {run.stderr.strip()[:300]}")
     # what fails for ever, once the first file is in place, may also keep it from taking that back
     if fault.action == "signal" or not fault.second or not _begun(lane, run, at):
-        problems += judge.orderly(top)
+        problems += state.orderly
     return problems
 
 
@@ -95,15 +104,16 @@ def _begun(lane: Lane, run: Run, at: int) -> bool:
 def try_point(lane: Lane, at: int, fault: Fault, thorough: bool = True) -> Verdict:
     """A fault at one point, and the same command again."""
     lane.reset()
-    return _tried(lane, at, 0, fault, thorough)
+    run = lane.run(at, fault, trace=True)
+    return _judged(lane, run, at, 0, fault, thorough)
 
 
-def _tried(lane: Lane, at: int, inner: int, fault: Fault, thorough: bool) -> Verdict:
+def _judged(lane: Lane, run: Run, at: int, inner: int, fault: Fault, thorough: bool) -> Verdict:
     point = inner or at
-    run = lane.run(point, fault, trace=True)
-    torn = after_fault(lane, run, point, fault)
-    clean = lane.judge.untouched(lane.top)
-    unmended = lane.again(thorough)
+    state = lane.state()
+    torn = after_fault(lane, run, point, fault, state)
+    clean = state.untouched
+    unmended = lane.again(thorough, state)
     where = next((str(call) for call in run.trace if call.number == point), "not reached")
     outcome = "torn" if torn else "unmended" if unmended else "clean" if clean else "repaired"
     return Verdict(at, inner, outcome, (*torn, *unmended), where.replace(f"{lane.top}/", ""))
@@ -116,13 +126,51 @@ def try_nested(lane: Lane, at: int, inner: Callable[[range], Iterable[int]], tho
     """
     lane.reset()
     lane.run(at, KILL)
+    if inner is iter and lane.watchable:
+        return _try_all(lane, at, thorough)
     recovery = lane.run(mark=_RECOVERED)
     verdicts = []
     for place in inner(range(1, (recovery.marked or recovery.count) + 1)):
         lane.reset()
         lane.run(at, KILL)
-        verdicts.append(_tried(lane, at, place, KILL, thorough))
+        run = lane.run(place, KILL, trace=True)
+        verdicts.append(_judged(lane, run, at, place, KILL, thorough))
     return verdicts
+
+
+def _try_all(lane: Lane, at: int, thorough: bool) -> list[Verdict]:
+    """All points of the run that recovers now.
+
+    An undisturbed recovery is watched first: in which states the disk is at its points. A kill would leave that state.
+    So those from which the command is known to go on are not made again, and each other one is left once.
+    """
+    passed: list[tuple[int, str]] = []
+
+    def see(number: int) -> bool:
+        passed.append((number, lane.digest()))
+        return False
+
+    recovery = lane.run(mark=_RECOVERED, watch=see)
+    verdicts = []
+    for place, (number, digest) in enumerate(passed, 1):
+        if number > (recovery.marked or recovery.count):
+            break
+        state = lane.states.get(digest)
+        if state is not None and state.went_on(thorough) and not lane.is_checked():
+            verdicts.append(Verdict(at, place, "clean" if state.untouched else "repaired"))
+        else:
+            verdicts.append(_judged(lane, _die_in(lane, at, place, digest), at, place, KILL, thorough))
+    return verdicts
+
+
+def _die_in(lane: Lane, at: int, place: int, digest: str) -> Run:
+    """A kill at `at`, then one of the run that recovers, when it is watched the `place`th time, in that state."""
+    lane.reset()
+    lane.run(at, KILL)
+    times = count(1)
+    run = lane.run(watch=lambda number: next(times) >= place and lane.digest() == digest, trace=True)
+    assert run.fired, f"killed at {at}, it recovers in another way than before: it was never in the state at {place}"
+    return run
 
 
 class Sweep:
@@ -198,13 +246,17 @@ class Sweep:
     def _result(
         self, name: str, total: int, one: Callable[[int], list[Verdict]], choose: Callable[[range], Iterable[int]]
     ) -> Result:
+        began = time.monotonic()
         with ThreadPoolExecutor(self._lanes) as pool:
             found = list(pool.map(one, choose(range(1, total + 1))))
         verdicts = [verdict for verdicts in found for verdict in verdicts]
         for lane in self.lanes:
             if not lane.intact():
                 verdicts.append(Verdict(0, 0, "torn", ("a fault reached the start through a hard link",)))
-        return Result(self.scenario.kind, name, self.setting, total, tuple(verdicts))
+        states = sum(len(lane.states) for lane in self.lanes)
+        result = Result(self.scenario.kind, name, self.setting, total, tuple(verdicts), states)
+        print(f"{result}: {dict(result.counts())}, {time.monotonic() - began:.0f} s")  # shown by -rP
+        return result
 
 
 _numbers = count()
