@@ -13,6 +13,7 @@ import pytest
 from support.crash.bench import bench
 from support.crash.injector import KILL, Injector, Run, failing
 from support.crash.lane import Lane
+from support.crash.recipe import Recipe
 from support.crash.sweep import try_nested, try_point
 
 pytestmark = pytest.mark.xdist_group("crash-uninstall")
@@ -193,3 +194,27 @@ def test_a_state_that_did_not_go_on_is_a_violation_each_time(lane: Lane, middle:
         assert try_point(lane, middle, KILL, thorough=False).problems == ("it was torn",)
     finally:
         lane.states.clear()
+
+
+def test_a_tree_is_made_again_with_its_modes_times_and_links(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "inner" / "empty").mkdir(parents=True)
+    (source / "program").write_bytes(b"#!")
+    (source / "program").chmod(0o751)
+    os.utime(source / "program", ns=(5, 10**18 + 7))
+    (source / "inner" / "link").symlink_to("../program")
+    (source / "one").write_bytes(b"")
+    (tmp_path / "other").hardlink_to(source / "one")
+    (source / "inner").chmod(0o700)
+    Recipe(source).follow(tmp_path / "target")
+
+    def described(top: Path) -> dict[str, tuple[object, ...]]:
+        found = {path.relative_to(top).as_posix(): (path, path.lstat()) for path in [top, *top.rglob("*")]}
+        return {
+            name: (status.st_mode, status.st_mtime_ns if not path.is_symlink() else os.readlink(path), status.st_size)
+            for name, (path, status) in found.items()
+        }
+
+    assert described(tmp_path / "target") == described(source)
+    assert (tmp_path / "target" / "one").samefile(source / "one")
+    assert not (tmp_path / "target" / "program").samefile(source / "program")

@@ -14,8 +14,9 @@ from support.crash.filesystems import Mounts
 from support.crash.forks import Forks
 from support.crash.injector import Fault, Injector, Run
 from support.crash.judge import Judge, compiled, contested, leftovers, said, unlisted
+from support.crash.recipe import Recipe
 from support.crash.scenarios import Scenario, make_start
-from support.crash.states import State, digest, inodes
+from support.crash.states import Digests, State, inodes
 from support.trees import tree
 
 _CHECKED = 20  # of so many states that were judged before one is judged again
@@ -84,11 +85,12 @@ class Lane:
         forks = Forks(library, self.environ)
         atexit.register(forks.close)
         self.injector = Injector(library, place / "state", below, self.environ, forks=forks)
+        self._recipe = Recipe(self._start)
         self.states: dict[str, State] = {}
         self._repeats = count(1)
         self._learn()
-        self._lasting, times = inodes(cache)
-        self._times = times | inodes(self._start)[1]
+        lasting, times = inodes(cache)
+        self._digests = Digests(self.top, lasting, times | inodes(self._start)[1])
 
     def _learn(self) -> None:
         """What an undisturbed run leaves, and what one changes that comes after it."""
@@ -125,7 +127,7 @@ class Lane:
 
     def digest(self) -> str:
         """What tells the state of the environment from others; see `states`."""
-        return digest(self.top, self._lasting, self._times)
+        return self._digests.take()
 
     def state(self) -> State:
         """The state that the environment is in: the same one if it was in it before.
@@ -140,7 +142,7 @@ class Lane:
         # nothing is copied between a crash and what comes after it: recovery knows files by their inodes
         self._mounts.close()
         _remove(self.top)
-        shutil.copytree(self._start, self.top, symlinks=True, copy_function=_copy)
+        self._recipe.follow(self.top)
         self._mount(self._start)
         if self.setting.cold:
             _remove(self.cache)
@@ -219,15 +221,6 @@ def _environ(home: Path, cache: Path, path: tuple[Path, ...]) -> dict[str, str]:
         "XDG_RUNTIME_DIR": str(_made(home / "run")),
         "PYTHONPATH": os.pathsep.join([*roots, *filter(None, [os.environ.get("PYTHONPATH")])]),
     }
-
-
-def _copy(source: str, target: str) -> str:
-    """Hard links of the store stay hard links of it; a copy would hide what that means."""
-    status = os.lstat(source)
-    if status.st_nlink > 1 and not os.path.islink(source):
-        os.link(source, target)
-        return target
-    return str(shutil.copy2(source, target, follow_symlinks=False))
 
 
 def _remove(path: Path) -> None:
