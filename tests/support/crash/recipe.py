@@ -42,7 +42,7 @@ class Recipe:
         for name, path in self._linked:
             os.link(path, f"{top}{name}")
         for name, mode, mtime, content in self._files:
-            with open(f"{top}{name}", "wb") as file:
+            with open(f"{top}{name}", "wb", buffering=0) as file:  # the time comes after the content
                 file.write(content)
                 os.fchmod(file.fileno(), stat.S_IMODE(mode))
                 os.utime(file.fileno(), ns=(mtime, mtime))
