@@ -114,7 +114,9 @@ def _walk(top: Path) -> Iterator[tuple[str, str, os.stat_result]]:
 
 
 def inodes(place: Path) -> tuple[dict[int, str], frozenset[int]]:
-    """Inode -> path of all files below `place`, and their mtimes."""
+    """Inode -> path of all files below `place`, and their mtimes; nothing if nothing is there."""
+    if not place.exists():
+        return {}, frozenset()
     found = [(path, status) for _, path, status in _walk(place) if stat.S_ISREG(status.st_mode)]
     return {status.st_ino: path for path, status in found}, frozenset(status.st_mtime_ns for _, status in found)
 
