@@ -6,11 +6,17 @@ from instui_engine.journal.events import (
     BuildFinished,
     BuildStarted,
     CommitFinished,
+    CommitProgress,
+    CommitStarted,
     Event,
     FetchFinished,
     FetchProgress,
     FetchStarted,
+    PlanWheel,
     SpanStarted,
+    StageFinished,
+    StageProgress,
+    StageStarted,
     UnpackFinished,
     UnpackStarted,
     WheelAdded,
@@ -66,3 +72,14 @@ def test_a_wheel_that_turns_out_to_be_here_is_not_waited_for() -> None:
     again = added[0]._replace(cached=True)
     found = told(SpanStarted("acquire"), *added, again, UnpackStarted("b", 1, 20), UnpackFinished("b", 1, 20))
     assert found[-3:] == [("fetch", 0), ("unpack", 0), ("unpack", 1)]
+
+
+def test_staging_and_committing_are_told_by_files_and_renames_not_by_whole_wheels() -> None:
+    planned = [
+        PlanWheel(name, n, files, files // 10, [], [], "") for n, (name, files) in enumerate([("a", 300), ("b", 100)])
+    ]
+    stage = [StageStarted("a", 300), StageProgress("a", 156, 300), StageFinished("a"), StageFinished("b")]
+    commit = [CommitStarted("a", 30), CommitProgress("a", 10, 30), CommitFinished("a", 300), CommitFinished("b", 100)]
+    found = told(*planned, SpanStarted("stage"), *stage, SpanStarted("commit"), *commit)
+    assert found[2:7] == [("stage", share) for share in (0, 0, 0.39, 0.75, 1)]
+    assert found[7:] == [("commit", share) for share in (0, 0, 0.25, 0.75, 1)]

@@ -5,7 +5,7 @@ set, which threads cannot tear. What is asked for is computed when it is asked f
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Literal
 
 from instui_engine.journal import events
@@ -45,9 +45,11 @@ class Progress:
         self._to_unpack: dict[str, None] = {}
         self._unpacked: dict[str, int] = {}
         self._contents: dict[str, int] = {}  # wheel -> bytes when it is unpacked
-        self._planned: dict[str, None] = {}
+        self._planned: dict[str, events.PlanWheel] = {}
         self._compiled = 0.0  # the share of the modules that are to be compiled
+        self._staging: dict[str, int] = {}  # wheel -> files so far
         self._staged: dict[str, None] = {}
+        self._committing: dict[str, int] = {}  # wheel -> renames so far
         self._done: dict[str, None] = {}
         self._waits: dict[str, str] = {}  # wheel, or "" for the session -> path
         self._syncs = False
@@ -65,7 +67,8 @@ class Progress:
             events.UnpackFinished: lambda event: self._unpacked.__setitem__(event.wheel, event.size),
             events.CompileStarted: lambda event: self._compile(0, event.files),
             events.CompileProgress: lambda event: self._compile(event.done, event.files),
-            events.PlanWheel: lambda event: self._planned.__setitem__(event.wheel, None),
+            events.PlanWheel: lambda event: self._planned.__setitem__(event.wheel, event),
+            events.StageProgress: lambda event: self._staging.__setitem__(event.wheel, event.done),
             events.StageFinished: lambda event: self._staged.__setitem__(event.wheel, None),
             events.EnvironmentWaiting: lambda event: self._waits.__setitem__("", ".lock"),
             events.EnvironmentGranted: lambda event: self._waits.pop("", None),
@@ -76,6 +79,7 @@ class Progress:
             events.WheelFailed: self._left_out,
             events.WheelCancelled: self._left_out,
             events.WheelDropped: self._left_out,
+            events.CommitProgress: lambda event: self._committing.__setitem__(event.wheel, event.done),
             events.CommitFinished: lambda event: self._done.__setitem__(event.wheel, None),
             events.DistributionRemoved: self._removed,
         }
@@ -88,12 +92,12 @@ class Progress:
     def position(self) -> Position:
         """How far the session is now."""
         waits = Counter(list(self._waits.values())).most_common(_PATHS)
-        wheels = {**self._sizes, **self._planned}
+        wheels = {*self._sizes, *self._planned}
         part, share = self._part_and_share()
         return Position(part, None if share is None else round(share, 3), len(wheels), len(self._done), tuple(waits))
 
     def _part_and_share(self) -> tuple[Part, float | None]:
-        part, wheels = self._part, len(self._planned)
+        part, planned = self._part, dict(self._planned)
         if self._syncs and part != "acquire":
             return "sync", None
         match part:
@@ -110,10 +114,12 @@ class Progress:
                 return "fetch", here / len(to_fetch)  # sizes that are learnt on the way would let it go back
             case "compile":
                 return part, self._compiled
-            case "stage" if wheels:
-                return part, min(1.0, len(self._staged) / wheels)
-            case "commit" if wheels:
-                return part, min(1.0, len(self._done) / wheels)
+            case "stage" if planned:
+                files = {name: max(wheel.files, 1) for name, wheel in planned.items()}
+                return part, _share(self._staging, files, self._staged)
+            case "commit" if planned:
+                renames = {name: max(wheel.renames, 1) for name, wheel in planned.items()}
+                return part, _share(self._committing, renames, self._done)
             case _:
                 return part, None
 
@@ -165,6 +171,8 @@ class Progress:
             self._done[event.wheel] = None
 
 
-def _share(done: dict[str, int], totals: dict[str, int]) -> float | None:
+def _share(done: dict[str, int], totals: dict[str, int], whole: Container[str] = ()) -> float | None:
+    """The share of all that is done; of the `whole` ones that is all of them."""
     total = sum(totals.values())
-    return min(1.0, sum(min(done.get(name, 0), size) for name, size in totals.items()) / total) if total else None
+    so_far = sum(size if name in whole else min(done.get(name, 0), size) for name, size in totals.items())
+    return min(1.0, so_far / total) if total else None
