@@ -76,6 +76,11 @@ class Bench:
                 found.setdefault((one["kind"], one["distribution"]), []).extend(paths)
         return found
 
+    def check(self) -> list[str]:
+        done = self.run("check", "--python", self.venv.top)
+        assert (done.returncode, done.stderr) == (1, "")
+        return done.stdout.splitlines()
+
     def repair(self, code: int = 0, *arguments: object) -> str:
         done = self.doctor("--repair", *arguments)
         assert (done.returncode, done.stderr) == (code, ""), done.stdout + done.stderr
@@ -388,6 +393,7 @@ def test_the_stage_of_a_killed_session_is_found_and_removed(bench: Bench, start_
         session.process.wait()
     identity = staged[0].relative_to(bench.venv.top / ".instui" / "stage").parts[0]
     assert bench.findings() == {("leftover", ""): [f".instui/stage/{identity}"]}
+    assert bench.check()[:1] == [f"left by session {identity}, which was killed"]
     output = bench.repair()
     assert f".instui/stage/{identity} is removed\n" in output
     assert bench.venv.stages() == []
@@ -400,6 +406,7 @@ def test_a_session_that_was_killed_in_a_commit_is_told_with_what_it_had_in_hand_
     assert run_killed(bench.environ, "one", 3, *arguments) == -signal.SIGKILL
     (identity,) = bench.venv.stages()
     assert bench.findings()["session", ""] == [f".instui/stage/{identity}"]
+    assert f"session {identity} was killed with one 2.0 in hand" in bench.check()
     shown = bench.doctor().stdout
     assert f"session {identity} was killed with one 2.0 in hand" in shown
     assert "one 2.0 in hand: would be completed or undone by --repair" in shown

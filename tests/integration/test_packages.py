@@ -276,6 +276,19 @@ def test_it_writes_nothing_and_needs_no_permission_to(
     }
 
 
+@pytest.mark.parametrize("words", [["list"], ["freeze"], ["show", "alpha"], ["check"]], ids=" ".join)
+def test_a_target_that_is_no_directory_is_refused_and_one_that_is_missing_is_not_made(
+    words: list[str], venv: Callable[[], Venv], run_instui: Run, tmp_path: Path
+) -> None:
+    file, missing, python = tmp_path / "file", tmp_path / "missing", ("--python", venv().top)
+    file.touch()
+    line = error_line(run_instui(*words, "--target", file, *python), 1)
+    assert line == f"{file} is not a directory, so nothing is installed in it; name a directory with --target"
+    done = run_instui(*words, "--target", missing, *python)
+    assert done.returncode == (words[0] == "show")
+    assert not missing.exists()
+
+
 @pytest.mark.parametrize("words", [["list"], ["show", "alpha"], ["check"]], ids=" ".join)
 def test_it_waits_for_nobody(
     words: list[str], venv: Callable[[], Venv], wheels: dict[str, Path], run_instui: Run

@@ -29,7 +29,8 @@ def run(parsed: argparse.Namespace) -> int:
     with stopping(control):
         options = Options(cache=cache_directory(parsed.cache_dir))
         found = diagnose(packages.environment, options, control)
-    ours = [finding for finding in found.findings if finding.kind in _OURS]
+    killed = {session.paths for session in found.sessions}
+    ours = [finding for finding in found.findings if finding.kind in _OURS or finding.paths in killed]
     failed = ""
     odd = irregular("check", packages.environment)
     if parsed.target or parsed.prefix or odd:  # which uv cannot check
@@ -51,6 +52,11 @@ def run(parsed: argparse.Namespace) -> int:
     if failed:
         print_error(failed if odd else f"uv: {failed}")
     return 1 if dependencies or ours or failed else 0
+
+
+def _line(finding: Finding) -> str:
+    about = f"{printable(finding.distribution)} is {finding.kind}: " if finding.distribution else ""
+    return f"{about}{printable(finding.text)}"
 
 
 def _unmet(packages: Packages) -> Iterator[str]:
@@ -77,7 +83,7 @@ def _subject(line: str) -> str:
 
 
 def _print(packages: Packages, dependencies: Sequence[str], ours: Sequence[Finding], quiet: bool) -> None:
-    lines = [*dependencies, *(f"{printable(one.distribution)} is {one.kind}: {printable(one.text)}" for one in ours)]
+    lines = [*dependencies, *map(_line, ours)]
     number = len(packages.installed)
     if not lines:
         well = f"{count(number, 'distribution')}: all whole, and what they require is there"

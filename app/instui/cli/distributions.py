@@ -2,12 +2,15 @@
 
 import argparse
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from instui_engine.doctor.incomplete import incomplete
+from instui_engine.errors import TargetError, printable
 from instui_engine.fs.files import read_regular
+from instui_engine.fs.given import resolved
 from instui_engine.fs.paths import parent_of
 from instui_engine.redaction import redacted
 from instui_engine.target.environment import Environment
@@ -18,6 +21,7 @@ from instui_engine.wheel.filename import NAME, normalized
 
 from .output import print_lines
 from .parsed import environment_from
+from .uv_pip import PLACES
 
 
 class Packages:
@@ -25,6 +29,11 @@ class Packages:
 
     def __init__(self, parsed: argparse.Namespace) -> None:
         """Raises InstuiError if there is no such environment."""
+        for flag in PLACES:
+            given = resolved(getattr(parsed, flag) or "")
+            if os.path.exists(given) and not os.path.isdir(given):
+                problem = f"{printable(given)} is not a directory, so nothing is installed in it"
+                raise TargetError(f"{problem}; name a directory with --{flag}", path=given)
         self.environment: Environment = environment_from(parsed, writable=False, any_python=True)
         self.installed: Installed = scan(self.environment)
         self.incomplete: Mapping[str, str] = incomplete(self.environment, self.installed)

@@ -9,13 +9,16 @@ import os
 import stat
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from tempfile import TemporaryDirectory
 
 from instui_engine.errors import InstuiError, UsageError, printable, reason
+from instui_engine.fs.given import resolved
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import scan
 from instui_engine.values import NamedTuple
 
+PLACES = ("target", "prefix")  # the flags that name a directory instead of an environment
 _LESS = "tree"  # the command here that knows no --target and no --prefix, besides check
 _NOISE = ("Using ", "Checked ")  # how lines begin that say which environment it is, and how long that took
 _LISTING = ("list", "freeze")  # the commands for which uv reads only _LISTED of each distribution, if it is there
@@ -40,25 +43,30 @@ def ask(
 ) -> Answer:
     """uv's answer to `uv pip COMMAND` for that environment; `names` are arguments. Raises InstuiError.
 
-    uv is not asked where it would wait for a file of metadata for ever.
+    uv is not asked where it would wait for a file of metadata for ever. It would make a directory that is not there,
+    so it gets an empty one instead.
     """
     from uv import find_uv_bin
 
-    place = [f"--{name}={given}" for name in ("target", "prefix") if (given := getattr(parsed, name))]
+    given = {name: path for name in PLACES if (path := getattr(parsed, name))}
+    place = [f"--{name}={path}" for name, path in given.items()]
+    is_missing = not all(os.path.exists(resolved(path)) for path in given.values())
     if place and command == _LESS:
         raise UsageError(f"uv pip {command} knows no {place[0].partition('=')[0]}; `instui {command} --json` does")
     if odd := irregular(command, environment):
         raise InstuiError(f"{odd}, and uv would wait for it; remove it")
-    line = ["pip", command, "--no-progress", "--color=never", f"--python={environment.executable}", *place]
-    try:
-        done = subprocess.run(
-            [os.fsdecode(find_uv_bin()), *line, *words, *(["--", *names] if names else [])],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    except OSError as error:
-        raise InstuiError(f"cannot run uv: {reason(error)}") from error
+    line = ["pip", command, "--no-progress", "--color=never", f"--python={environment.executable}"]
+    with TemporaryDirectory(prefix="instui-") if is_missing else nullcontext() as empty:
+        place = [f"--{name}={empty}" for name in given] if empty else place
+        try:
+            done = subprocess.run(
+                [os.fsdecode(find_uv_bin()), *line, *place, *words, *(["--", *names] if names else [])],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                check=False,
+            )
+        except OSError as error:
+            raise InstuiError(f"cannot run uv: {reason(error)}") from error
     lines, errors = (_lines(data) for data in (done.stdout, done.stderr))
     return Answer(lines, [line for line in errors if line.strip() and not line.startswith(_NOISE)], done.returncode)
 
