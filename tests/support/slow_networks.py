@@ -5,10 +5,10 @@ As those of `slow_installs`: each is real, and slow because of one thing that is
 
 import os
 import sys
-import time
 from pathlib import Path
 
 from instui_engine.journal.events import UnpackStarted
+from support.environments import until
 from support.indexes import add_wheel
 from support.slow import Lab, Slow
 from support.slow_installs import customized
@@ -102,7 +102,11 @@ _CLOCK = """
 import os, time
 read = time.clock_gettime
 def slept(clock):
-    return read(clock) + ({seconds} if clock == time.CLOCK_BOOTTIME and os.path.exists({asleep!r}) else 0)
+    if clock != time.CLOCK_BOOTTIME:
+        return read(clock)
+    sleeps = {seconds} if os.path.exists({asleep!r}) else 0
+    open({looked!r}, "w").close()
+    return read(clock) + sleeps
 time.clock_gettime = slept
 """
 _SLOW_HASHES = """
@@ -119,14 +123,15 @@ hashlib.sha256 = slow
 
 def sleeping_machine(lab: Lab, seconds: float = 600.0) -> Slow:
     """The machine slept for `seconds` while a wheel was unpacked: the clock that goes on meanwhile has jumped."""
-    environ, asleep, top = lab.environ, lab.place / "asleep", lab.venv()
-    lab.environ = customized(lab, _CLOCK.format(seconds=seconds, asleep=str(asleep)) + _SLOW_HASHES)
+    environ, asleep, looked, top = lab.environ, lab.place / "asleep", lab.place / "looked", lab.venv()
+    clock = _CLOCK.format(seconds=seconds, asleep=str(asleep), looked=str(looked))
+    lab.environ = customized(lab, clock + _SLOW_HASHES)
     try:
         session = lab.start(top, lab.wheel("large", 40, 20))
     finally:
         lab.environ = environ
     session.wait_for(UnpackStarted)
-    time.sleep(0.5)  # the clocks are looked at now and then
+    until(looked.exists)  # a clock that was never looked at before cannot be seen to jump
     asleep.touch()
     lab.succeeds(session)
     return lab.slow(session, 0.0)
