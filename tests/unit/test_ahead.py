@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from instui_engine.fetch.download import Client, Download, FetchCancelled, Fetched, Progress
+from instui_engine.store import ahead as module
 from instui_engine.store.ahead import CONNECTIONS, Ahead
 
 
@@ -17,6 +19,7 @@ class Downloads(Client):
         super().__init__(offline=True)
         self.begun: list[str] = []
         self.ended: list[str] = []
+        self.refuses = False
         self.go = threading.Event()
         self.changed = threading.Condition()
 
@@ -26,6 +29,8 @@ class Downloads(Client):
         """See Client."""
         partial.write_bytes(b"wheel")
         self._note(self.begun, download.name)
+        if self.refuses:
+            progress.retried(1, "the server answered 429", 30.0)
         while not self.go.wait(0.01):
             if cancelled():
                 self._note(self.ended, download.name)
@@ -93,3 +98,49 @@ def test_what_is_complete_stays_when_uv_looks_at_another_version(ahead: Ahead, d
     assert guess._over.wait(20)
     ahead.look(url("alpha", "1"))
     assert list(ahead.take({url("alpha", "2")})) == [url("alpha", "2")]
+
+
+class Told:
+    """What is told of a download."""
+
+    def __init__(self) -> None:
+        self.lines: list[tuple[object, ...]] = []
+
+    def started(self, done: int, size: int) -> None:
+        self.lines.append(("started", done, size))
+
+    def progress(self, done: int, size: int) -> None: ...
+
+    def stalled(self, host: str, seconds: float, connecting: bool) -> None: ...
+
+    def retried(self, attempt: int, reason: str, wait: float = 0.0) -> None:
+        self.lines.append(("retried", attempt, reason, wait))
+
+
+def test_a_server_that_was_asked_too_often_is_asked_again_when_it_wants_to(
+    ahead: Ahead, downloads: Downloads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, told = [1000.0], Told()
+    clock = SimpleNamespace(monotonic=lambda: now[0], sleep=lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(module, "time", clock)
+    downloads.refuses = True
+    ahead.look(url("alpha"))
+    downloads.until(downloads.ended, 1)
+    (guess,) = ahead.take({url("alpha")}).values()
+    assert guess._over.wait(20)
+    now[0] += 10  # uv decides
+    assert guess.finish(told, 9, lambda: False) is None
+    assert now[0] == pytest.approx(1030)
+    assert told.lines == [("started", 0, 9), ("retried", 1, "the server answered 429", 20.0)]
+    assert guess.finish(told, 9, lambda: False) is None and len(told.lines) == 2  # then at once
+    guess.drop()
+
+
+def test_who_waits_for_another_attempt_can_be_cancelled(ahead: Ahead, downloads: Downloads) -> None:
+    downloads.refuses = True
+    ahead.look(url("alpha"))
+    downloads.until(downloads.ended, 1)
+    (guess,) = ahead.take({url("alpha")}).values()
+    assert guess._over.wait(20)
+    with pytest.raises(FetchCancelled):
+        guess.finish(Told(), 9, lambda: True)

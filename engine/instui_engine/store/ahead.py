@@ -3,8 +3,9 @@
 Before uv decides on a version it reads the metadata of its wheel, and mostly it keeps to the first one of a project. So
 that wheel is fetched at once: as a guess, into a file of its own. If uv wants it in the end, it counts as one that has
 just come, and must meet all demands. If it does not, or if it could not be fetched, it is fetched in the usual way. So
-a guess makes one attempt: what has come by then is continued, and nobody waits for the retries of both. A project of
-which uv looks at a second version is left alone until it has decided.
+a guess makes one attempt: what has come by then is continued, and nobody waits for the retries of both. The next
+attempt is made no sooner than the server wants it. A project of which uv looks at a second version is left alone until
+it has decided.
 
 This is for a store into which nothing was ever fetched: of any other one it is not known, before uv names the files,
 whether it has a wheel, or the first part of one.
@@ -12,6 +13,7 @@ whether it has a wheel, or the first part of one.
 
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Container
 from contextlib import suppress
@@ -36,6 +38,7 @@ class Guess:
         self._over = threading.Event()
         self._is_dropped = self._has_failed = False
         self._fetched: Fetched | None = None
+        self._why, self._due = "", 0.0  # of a failure: what it was, and when another attempt may be made
         self._lock = threading.Lock()  # guards what follows
         self._told: Progress | None = None
         self._done = self._size = 0
@@ -62,19 +65,27 @@ class Guess:
     def finish(self, progress: Progress, size: int, cancelled: Callable[[], bool]) -> Fetched | None:
         """What has come, once that is all; None if it could not be fetched. From now on `progress` is told.
 
-        If it could not, there may be a file with the first part of it. `size` is what the file should have, 0 if that
-        is unknown. Raises FetchCancelled soon after `cancelled()` becomes true.
+        If it could not, there may be a file with the first part of it, and another attempt may be made at once. `size`
+        is what the file should have, 0 if that is unknown. Raises FetchCancelled soon after `cancelled()` becomes true.
         """
-        if self.is_over and self._fetched is None:
+        if self.is_over and self._fetched is None and self._due <= time.monotonic():
             return None
         with self._lock:
             self._told = progress
             progress.started(self._done, size or self._size)
         while not self._over.wait(_POLL):
-            if cancelled():
-                self.drop()
-                raise FetchCancelled
+            self._stop_if(cancelled)
+        if self._has_failed:
+            progress.retried(1, self._why, round(max(self._due - time.monotonic(), 0.0), 3))
+            while (left := self._due - time.monotonic()) > 0:
+                self._stop_if(cancelled)
+                time.sleep(min(left, _POLL))
         return None if self._is_dropped else self._fetched
+
+    def _stop_if(self, cancelled: Callable[[], bool]) -> None:
+        if cancelled():
+            self.drop()
+            raise FetchCancelled
 
     def drop(self) -> None:
         """Let it be, and leave no file."""
@@ -106,11 +117,9 @@ class Guess:
                 self._told.stalled(host, seconds, connecting)
 
     def retried(self, attempt: int, reason: str, wait: float = 0.0) -> None:
-        """See Progress: there is no second attempt here."""
+        """See Progress: there is no second attempt here, so whoever takes the guess is told."""
+        self._why, self._due = reason, time.monotonic() + wait
         self._has_failed = True
-        with self._lock:
-            if self._told is not None:
-                self._told.retried(attempt, reason)
 
 
 class Ahead:
