@@ -116,6 +116,15 @@ def test_a_name_server_and_a_connection_that_keep_uv_waiting_are_told_from_the_h
     assert seen.told[-1] == "waiting for index.example, asked about scipy"
 
 
+def test_an_index_at_an_address_of_ipv6_is_named_while_there_is_no_connection() -> None:
+    seen = Watched()
+    seen.ask("https://[2001:db8::1]:8080/simple/scipy/")
+    seen.log.feed(b"DEBUG starting new connection 'Some(\"[2001:db8::1]\")'\n")
+    seen.log.feed(b"DEBUG connecting to [2001:db8::1]:8080\n")
+    seen.wait(0.7)
+    assert seen.told[-1] == "waiting for a connection to 2001:db8::1, asked about scipy"
+
+
 def test_a_proxy_is_named_without_its_password() -> None:
     seen = Watched()
     seen.ask("https://index.example/simple/scipy/")

@@ -160,7 +160,8 @@ class _Way:
     def take(self, line: str, now: float) -> None:
         """Take in a line that is not of a request."""
         if found := _CONNECTION.match(line):
-            self._host, self._proxy, self._stage = printable(found[1]), "", "address"
+            host = found[1].strip("[]")  # around an address of IPv6, which has none as the host of a URL
+            self._host, self._proxy, self._stage = printable(host), "", "address"
         elif found := _PROXY.match(line):
             with suppress(ValueError):
                 self._proxy = printable(urlsplit(found[1]).hostname or "")
