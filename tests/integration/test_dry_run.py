@@ -62,7 +62,7 @@ def test_it_foresees_conflicts_and_turns_of_what_is_in_the_cache(
     ok(run_instui("install", "--python", venv().top, *place))
     target = venv()
     said = ok(run_instui("install", "--dry-run", "--python", target.top, *place))
-    assert "conflict: site-packages/shared/a.py of alpha 2 is replaced by gamma 1" in said
+    assert "conflict: site-packages/shared/a.py of alpha 2 would be replaced by gamma 1" in said
     assert "  alpha 2, gamma 1 would take turns at site-packages/shared\n" in said
     assert "would install 3 wheels, 19 files" in said
     assert "not in the cache" not in said

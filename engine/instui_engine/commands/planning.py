@@ -121,8 +121,9 @@ def tell(
         emit(PlanWheel(wheel.name, order, 0, 0, [], [], old.version if old else ""))
     for collision in overlaps.collisions:
         emit(PlanCollision(collision.path, list(collision.wheels)))
+    refused = context.options.fail_on_conflict or context.options.dry_run
     for conflict in overlaps.conflicts:
-        emit(PlanConflict(conflict.path, conflict.first, conflict.last, context.options.fail_on_conflict))
+        emit(PlanConflict(conflict.path, conflict.first, conflict.last, refused))
     files = sum(plan.files if isinstance(plan, WheelPlan) else plan.old_files for plan in plans)
     emit(PlanFinished(len(plans) + len(unknown), files, len(overlaps.collisions), len(overlaps.conflicts)))
 

@@ -352,7 +352,7 @@ class PlanCollision(NamedTuple):
 class PlanConflict(NamedTuple):
     """Different content for one path, known before the first write: `last` will replace `first` (owners).
 
-    `refused`: it would, and that is why nothing is written.
+    `refused`: it would, but nothing is written, for that reason or in a dry run.
     """
 
     path: str
