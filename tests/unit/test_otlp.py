@@ -163,8 +163,10 @@ def test_why_nothing_was_sent_is_one_line() -> None:
     with collecting(401) as collector, pytest.raises(NotSent, match="401"):
         sent(waiting(), collector)
     assert collector.spans == []
-    with pytest.raises(NotSent, match="Connection refused"):
-        sent(waiting(), Collector("http://127.0.0.1:1"))
+    with pytest.raises(NotSent) as refused:
+        sent(waiting(), Collector("http://user:secret@127.0.0.1:1"))
+    where = "http://127.0.0.1:1"
+    assert refused.value.line == f"the session was not sent to the collector at {where}: Connection refused"
     with pytest.raises(NotSent, match="OTEL_SDK_DISABLED"):
         Message(Fold().snapshot(0.0), [], environ={"OTEL_SDK_DISABLED": "true"})
 

@@ -63,5 +63,5 @@ def _send(endpoint: str, path: Path | None, snapshot: Snapshot, kept: Sequence[T
     try:
         number = Message(snapshot, kept, socket.gethostname() if is_here else "").send(endpoint)
     except NotSent as error:
-        raise InstuiError(f"the session was not sent to the collector: {error}") from error
+        raise InstuiError(error.line) from error
     return f"{count(number, 'span')} sent"

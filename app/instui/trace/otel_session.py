@@ -6,6 +6,7 @@ Needs the extra `otlp`; imported only by `otlp.py`.
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -20,15 +21,17 @@ class Failed(Exception):
 
 
 class Once(requests.Session):
-    """Requests that are not repeated. `why` says what was wrong with the last one."""
+    """Requests that are not repeated. `why` says what was wrong with the last one, `where` its address."""
 
-    why = ""
+    why = where = ""
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         """Send it, to where it is addressed only: headers may have a password, and another host is not to know it.
 
         Raises an error of a kind that OpenTelemetry does not try again.
         """
+        parts = urlsplit(request.url or "")  # without the rest of it, which may have a password
+        self.where = printable(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}")
         try:
             response = super().send(request, **{**options, "allow_redirects": False})
         except requests.ConnectTimeout as error:

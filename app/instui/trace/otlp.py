@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import Final
 
 from instui.monitor.model import Snapshot
 from instui.program import adding
@@ -21,7 +22,16 @@ _BATCH = 2000  # spans in one request
 
 
 class NotSent(InstuiError):
-    """A session could not be sent; the text says why."""
+    """A session could not be sent; the text says why, and `where` to what address, "" if that is unknown."""
+
+    def __init__(self, why: str, where: str = "") -> None:
+        super().__init__(why)
+        self.where: Final = where
+
+    @property
+    def line(self) -> str:
+        """The line for a user."""
+        return f"the session was not sent to the collector{f' at {self.where}' if self.where else ''}: {self}"
 
 
 class Message:
@@ -68,8 +78,8 @@ class Message:
                 with suppress(Failed):
                     if exporter.export(self._spans[first : first + _BATCH]) is SpanExportResult.SUCCESS:
                         continue
-                why = session.why if session is not None else ""
-                raise NotSent(why or complaints.why or "the collector did not take it")
+                why, where = (session.why, session.where) if session is not None else ("", "")
+                raise NotSent(why or complaints.why or "the collector did not take it", where)
             if self._metrics is not None:
                 url = f"{base}/v1/metrics" if base else None
                 with suppress(Failed):
