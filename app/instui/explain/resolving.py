@@ -21,18 +21,48 @@ _STEPS = 2  # of which it is said how long they took
 _LOCK_FILE = (
     "a lock file needs none of this: `uv pip compile requirements.in -o pylock.toml`, then --pylock pylock.toml"
 )
-_INDEX = "an index that answers: --index-url; --offline takes what is cached"
+_SILENT = "waiting for "  # a server that says nothing
 _WHOLE = "whole wheels"  # in the engine's words for a server of which uv cannot read a part of a wheel
-# what helps against the steps that begin so, in the words of the engine; the first that fits
-_WAITS = {
-    "waiting for the address of ": (
-        "a name server that answers sooner (/etc/resolv.conf); --offline takes what is cached"
-    ),
-    "waiting for a connection to ": (
-        "an index, or a proxy, that can be reached: --index-url, HTTPS_PROXY; --offline takes what is cached"
-    ),
-    "waiting to ask ": f"the index fails, or limits how often it is asked: try again later, or {_INDEX}",
-    "waiting for ": _INDEX,
+
+
+class _Source(NamedTuple):
+    """Where wheels come from, in the words of a remedy: the flag that names another one, and what that is called."""
+
+    flag: str
+    one: str
+    present: str
+    beside: str  # what else helps where wheels are read whole
+
+    @property
+    def answers(self) -> str:
+        """The remedy against one that is slow."""
+        return f"{self.one} that answers: {self.flag}; --offline takes what is cached"
+
+    @property
+    def waits(self) -> dict[str, str]:
+        """What helps against the steps that begin so, in the words of the engine; the first that fits."""
+        return {
+            "waiting for the address of ": (
+                "a name server that answers sooner (/etc/resolv.conf); --offline takes what is cached"
+            ),
+            "waiting for a connection to ": (
+                f"{self.one}, or a proxy, that can be reached: {self.flag}, HTTPS_PROXY; --offline takes what is cached"
+            ),
+            "waiting to ask ": (
+                f"{self.present} fails, or limits how often it is asked: try again later, or {self.answers}"
+            ),
+            _SILENT: self.answers,
+        }
+
+    @property
+    def ranges(self) -> str:
+        """The remedy against one of which uv reads whole wheels."""
+        return f"a server with range requests{self.beside}; --offline takes what is cached"
+
+
+_SOURCES = {
+    "--find-links": _Source("--find-links", "a place", "the server", ""),
+    "--index-url": _Source("--index-url", "an index", "the index", ", or with the metadata beside each wheel"),
 }
 _PROXY = " through the proxy "
 _NUMBER = r"(?<!\d)\d+ packages?"  # not from each digit of a long row: that takes forever
@@ -62,7 +92,8 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     asked = count(len(snapshot.requirements), "requirement") if snapshot.requirements else "what is asked for"
     text = f"uv {verb} which wheels satisfy {asked}"
     text += f": {told}" if told else ""
-    waits = dict.fromkeys(_WAITS, 0.0)
+    source = _SOURCES[case.place_option]
+    waits = dict.fromkeys(source.waits, 0.0)
     for one in steps:
         for words in waits:
             if one.doing.startswith(words):
@@ -84,10 +115,8 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     text += "; uv reads whole wheels for their metadata, as this server has no range requests" if is_whole else ""
     remedy = ""
     if waited > _MOST * total(found):
-        remedy = _WAITS[max(waits, key=lambda words: waits[words])]
-        if is_whole and remedy == _INDEX:
-            beside = ", or with the metadata beside each wheel" if case.place_option == "--index-url" else ""
-            remedy = f"a server with range requests{beside}; --offline takes what is cached"
+        longest = max(waits, key=lambda words: waits[words])
+        remedy = source.ranges if is_whole and longest == _SILENT else source.waits[longest]
         if any(_PROXY in one.doing for one in steps[:_STEPS]):
             remedy = f"a faster proxy; {remedy}"
     elif case.matters(found, 2.0, 0.2):
@@ -95,10 +124,7 @@ def resolving(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
         if tried := _tried(steps, _SEARCH * total(found)):
             remedy = f"a version of {printable(tried)}, or bounds for it, leave less to try; {remedy}"
         elif 0 < computed < total(found) / 2 and not is_busy:
-            remedy = f"an index that answers sooner: --index-url; {remedy}"
-    if case.place_option == "--find-links":
-        remedy = remedy.replace("--index-url", case.place_option).replace("the index ", "the server ")
-        remedy = remedy.replace("an index", "a place")
+            remedy = f"{source.one} that answers sooner: {source.flag}; {remedy}"
     yield Cause("resolve", found, text, remedy)
 
 
