@@ -13,8 +13,8 @@ from instui.tui.views.view import View
 from instui_engine.journal import events
 from instui_engine.journal.codec import encode
 from instui_engine.journal.events import Event
+from support.explained import FLOCK, START, added, ended, snapshot_of
 from support.screens import Recorded, press, shown, text_of
-from unit.test_explanation import FLOCK, START, added, ended, snapshot_of
 
 WAITED: list[tuple[float, Event]] = [
     *added("a"),

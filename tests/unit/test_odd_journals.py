@@ -12,9 +12,9 @@ from instui.monitor.names import is_foreign
 from instui_engine.journal import events
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import Event, Holder
+from support.explained import START, ended, in_order, snapshot_of, the, unpack
 from support.made_up import span
 from unit.test_events import damaged_lines
-from unit.test_explanation import START, ended, in_order, snapshot_of, the, unpack
 
 
 def told(snapshot: Snapshot) -> str:

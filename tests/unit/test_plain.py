@@ -81,11 +81,11 @@ conflict: site-packages/jwt/e.py of PyJWT 2.9 is replaced by jwt 1.4.0
 conflict: and 2 more files of PyJWT 2.9 replaced by jwt 1.4.0
 staged 3 wheels, 1 242 files in 0.20 s
 warning: rich 14.0: ships a .pth file
-jwt 1.4.0 waits for site-packages/jwt (X), held by pyjwt 2.9, for 1.0 s
+jwt 1.4.0 waits for site-packages/jwt (for itself alone), held by pyjwt 2.9, for 1.0 s
 installed 0 of 3 wheels; under way: pyjwt 2.9 (0 of 3 renames)
-jwt 1.4.0 waits for site-packages/jwt (X), held by pyjwt 2.9, for 5 s
+jwt 1.4.0 waits for site-packages/jwt (for itself alone), held by pyjwt 2.9, for 5 s
 installed pyjwt 2.9
-jwt 1.4.0 waited 6.0 s for site-packages/jwt (X), at first held by pyjwt 2.9
+jwt 1.4.0 waited 6.0 s for site-packages/jwt (for itself alone), at first held by pyjwt 2.9
 installed jwt 1.4.0
 installed rich 14.0
 installed 3 wheels, 1 242 files in 9.1 s
@@ -189,7 +189,7 @@ def test_a_narrow_terminal_shows_less_of_it() -> None:
 
 def test_at_the_end_the_block_gives_way_to_the_summary() -> None:
     rows = screen(Stage(Terminal(), 120).play(SCRIPT), 120)
-    waited = "jwt 1.4.0 waited 6.0 s for site-packages/jwt (X), at first held by pyjwt 2.9"
+    waited = "jwt 1.4.0 waited 6.0 s for site-packages/jwt (for itself alone), at first held by pyjwt 2.9"
     assert rows == [*LIVE_ABOVE, waited, *PLAIN.splitlines()[-7:]]
 
 
@@ -286,7 +286,7 @@ def test_waits_are_told_after_1_5_15_60_seconds_and_each_further_minute() -> Non
     stage.at(0.0, START, events.WheelAdded("jwt", "1", "f", 1, True))
     stage.at(0.0, events.LockWaiting("jwt", f"{SITE}/jwt", "X", [UV]))
     lines = [line for tick in range(2000) for line in stage.at(tick / 10).splitlines()]
-    held = "jwt 1 waits for site-packages/jwt (X), held by pid 4242 (uv pip install flask), for"
+    held = "jwt 1 waits for site-packages/jwt (for itself alone), held by pid 4242 (uv pip install flask), for"
     assert lines == [f"{held} {length}" for length in ("1.0 s", "5 s", "15 s", "1m00s", "2m00s", "3m00s")]
 
 

@@ -110,7 +110,7 @@ def test_waits_say_who_waited_for_whom() -> None:
     report = report_of(recording("two-sessions"))
     (table,) = [one for one in report.all("table") if "Who waited for whom" in one.one("caption").text]
     told = [[cell.text for cell in row.all("th", "td")] for row in table.one("tbody").all("tr")]
-    assert told[0][:4] == ["triangle 1.0", "site-packages/shapes/ (X)", "6.9 s", "square 1.0"]
+    assert told[0][:4] == ["triangle 1.0", "site-packages/shapes/ (for itself alone)", "6.9 s", "square 1.0"]
     assert told[1][3] == "circle of pid 5120 `instui install second`"
 
 

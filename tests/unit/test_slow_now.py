@@ -7,7 +7,7 @@ from instui.lines.slowness import Slowness
 from instui.monitor.fold import Fold
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
-from unit.test_explanation import FLOCK, added, ended, snapshot_of
+from support.explained import FLOCK, added, ended, snapshot_of
 
 OURS = [Holder("big", "s", 42)]
 CROWD: list[tuple[float, Event]] = [

@@ -6,8 +6,8 @@ from instui.explain.explanation import Explanation, explain
 from instui_engine.journal import events
 from instui_engine.journal.events import Event
 from support import made_up
+from support.explained import START, added, ended, in_order, snapshot_of, the, unpack
 from support.made_up import span
-from unit.test_explanation import START, added, ended, in_order, snapshot_of, the, unpack
 
 
 def unpacked(cpu: float, idle: float, stalled: float = 0.0) -> Explanation:
