@@ -53,7 +53,7 @@ def changed_by(terminal: Terminal, key: str, *words: str) -> str:
 
 def test_each_key_of_the_timeline_changes_what_is_seen(replayed: Callable[[str], Terminal]) -> None:
     terminal = replayed("busy")
-    whole = changed_by(terminal, TIMELINE, "by wheel", "the session", "workers busy")
+    whole = changed_by(terminal, TIMELINE, "by wheel", "the session", "wheels at work")
     changed_by(terminal, "+", "zoom 2x", "are shown")
     near = changed_by(terminal, "+", "zoom 4x")
     changed_by(terminal, "l", "zoom 4x")

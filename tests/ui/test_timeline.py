@@ -341,9 +341,9 @@ def test_the_session_is_drawn_by_what_held_it_up_with_its_parts_named_above() ->
     assert "0 s" in lines[0]
     assert lines[1].split() == ["unpack", "stage", "commit"]
     assert "10.0 s" in lines[2]
-    assert "workers busy (of 2)" in lines[3]
+    assert "wheels at work" in lines[3]
     assert "10.0 s" in lines[3]  # 4 + 1 + 1 + 1 + 2 + 1
-    assert "50 % busy" in lines[3]
+    assert "2 at once, at most" in lines[3]
     assert "2.0 s" in lines[4]
     narrow = timeline.head(snapshot, activity(snapshot), look_at(snapshot), 80, UNICODE, True)
     assert {width_of(line) for line in narrow} == {78}
@@ -410,6 +410,7 @@ def test_what_happened_at_the_cursor_is_told() -> None:
 
 def test_gaps_are_where_nothing_was_at_work_or_the_session_waited() -> None:
     assert activity(shot(*TWO)).gaps == [(4.0, 5.0)]
+    assert activity(shot(*((t / 1000, event) for t, event in TWO))).gaps == []  # none of 0.00 s
     waited = [(8.0, events.WaitStarted("", "cache", "x", [UV])), (8.5, events.WaitFinished("", "cache", "x", 0.5))]
     gaps = activity(shot(*sorted([*TWO, *waited], key=lambda entry: entry[0]))).gaps
     assert gaps[0] == (4.0, 5.0)
@@ -462,7 +463,7 @@ def test_hostile_names_keep_their_columns(name: str, mode: timeline_lanes.Mode) 
             assert all(width_of(line) <= width for line in (*panel, *moment))
 
 
-def test_workers_are_counted_without_downloads() -> None:
+def test_wheels_at_work_are_counted_as_on_the_dashboard() -> None:
     fetches = [
         (0.0, event)
         for key in "cde"
@@ -471,10 +472,12 @@ def test_workers_are_counted_without_downloads() -> None:
             events.FetchStarted(key, 0, 9),
         )
     ]
-    snapshot = shot(*fetches, *TWO)
+    again = [(3.0, events.UnpackProgress("a", 9, 9, 1)), (3.5, events.StageProgress("b", 1, 40))]
+    snapshot = shot(*sorted([*fetches, *TWO, *again], key=lambda entry: entry[0]))
     lines = [plain(line) for line in timeline.head(snapshot, activity(snapshot), look_at(snapshot), 120, UNICODE, True)]
-    assert "workers busy (of 2)" in lines[3]
-    assert "50 % busy" in lines[3]
+    assert "wheels at work" in lines[3]
+    assert activity(snapshot).busy.most == snapshot.peaks.running == 5
+    assert "5 at once, at most" in lines[3]
 
 
 def test_a_session_that_waits_for_its_lock_says_that_all_of_its_wheels_wait() -> None:

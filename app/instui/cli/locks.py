@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from instui.monitor.names import holder_name, path_name
+from instui.monitor.names import holder_name, mode_in_words, path_name
 from instui.monitor.units import age, cells, count, cut
 from instui_engine.errors import printable
 from instui_engine.locks.holders import Claimant, LockRow, rows
@@ -67,7 +67,9 @@ def table(found: Sequence[LockRow], now: float, width: int = 0) -> list[str]:
     holders = sum(len(row.holders) for row in found)
     waiters = sum(len(row.waiters) for row in found)
     foot = f"{count(len(found), 'lock')}, {count(holders, 'holder')}, {count(waiters, 'waiter')}"
-    return [*(line.rstrip() for line in lines), foot]
+    present = {line[1] for line in grid[1:]}
+    modes = [f"{mode}: {mode_in_words(mode)}" for mode in ("X", "IX", "SH") if mode in present]
+    return [*(line.rstrip() for line in lines), foot, *(cut(line, width) if width else line for line in modes)]
 
 
 def _lock_name(path: str) -> str:

@@ -1,15 +1,17 @@
 """What happened in a session, in the order of time: what lanes and curves of the timeline are made of."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, groupby
+from math import inf
 
 from instui.monitor.model import Phase, Prefix, Snapshot, Wait, WheelState
 from instui_engine.values import NamedTuple
 
 from .attribution import KIND_OF, WAITS, Attribution, Piece, attribute
 
-_SHORTEST_GAP = 0.005  # of the whole time
+_LEAST_SHARE = 0.005  # of the whole time that a gap has
+_SHORTEST = 0.01  # seconds: a shorter one could only be called 0.00 s
 
 
 class Concurrency:
@@ -61,8 +63,7 @@ class Activity(NamedTuple):
     starts: Sequence[float]  # of the pieces of the attribution
     path: Mapping[str, float]  # seconds on the critical path, by wheel
     work: Sequence[Piece]
-    busy: Concurrency  # downloads and workers
-    workers: Concurrency  # without downloads, which take no worker
+    busy: Concurrency  # wheels at work
     waiting: Concurrency  # wheels, for claims
     waits: Mapping[str, Sequence[Wait]]  # by wheel
     gaps: Sequence[tuple[float, float]]  # nothing was at work, or the session waited
@@ -89,12 +90,25 @@ def activity(snapshot: Snapshot) -> Activity:
     for key in snapshot.waiting:
         if (wheel := snapshot.wheel(key)) is not None and (now := wheel.waits_for) is not None:
             waits.setdefault(key, []).append(Wait(key, now.path, now.mode, now.holders, now.behind, snapshot.t))
-    busy = Concurrency((piece.begin, piece.end) for piece in work)
-    workers = Concurrency((piece.begin, piece.end) for piece in work if piece.kind != "fetch")
+    busy = Concurrency(_of_wheels(work))
     waiting = Concurrency((wait.begin, wait.end) for one in waits.values() for wait in one)
     done = sorted(wheel.since for wheel in snapshot.wheels if wheel.phase is Phase.DONE)
     starts = [piece.begin for piece in found.pieces]
-    return Activity(found, starts, path, work, busy, workers, waiting, waits, _gaps(found, busy), done)
+    return Activity(found, starts, path, work, busy, waiting, waits, _gaps(found, busy), done)
+
+
+def _of_wheels(work: Iterable[Piece]) -> Iterator[tuple[float, float]]:
+    """When each wheel was at work: once, also while it was in two phases. The pieces of a wheel stand together."""
+    for _, pieces in groupby(work, key=lambda piece: piece.wheel):
+        begun, until = 0.0, -inf
+        for piece in sorted(pieces, key=lambda piece: piece.begin):
+            if piece.begin > until:
+                if until > begun:
+                    yield begun, until
+                begun = piece.begin
+            until = max(until, piece.end)
+        if until > begun:
+            yield begun, until
 
 
 def without_wheels(snapshot: Snapshot) -> Snapshot:
@@ -111,7 +125,7 @@ def _gaps(found: Attribution, busy: Concurrency) -> list[tuple[float, float]]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((begin, end))
-    least = _SHORTEST_GAP * found.wall
+    least = max(_LEAST_SHARE * found.wall, _SHORTEST)
     return [(begin, end) for begin, end in merged if end - begin >= least]
 
 

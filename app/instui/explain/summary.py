@@ -25,12 +25,18 @@ _IMPORTANT = ("failed: ", "not ", "waited ")  # how lines begin that a screen sh
 
 
 def summary(
-    snapshot: Snapshot, *, quiet: bool = False, names: bool = True, turns: bool = True, verbose: bool = False
+    snapshot: Snapshot,
+    *,
+    quiet: bool = False,
+    names: bool = True,
+    turns: bool = True,
+    verbose: bool = False,
+    told: bool = False,
 ) -> list[str]:
     """The closing lines; with `quiet`, only those of a session that failed, with `verbose` always where the time went.
 
     Without `names` and `turns`, the distributions of a dry run and their collisions are not named: they are in sight
-    already.
+    already. With `told`, wheels that failed or were cancelled are not, as each had its line when it happened.
     """
     well = snapshot.finished is not None and snapshot.finished.exit == 0
     if well and quiet:
@@ -39,7 +45,7 @@ def summary(
     if not lines:
         return _recovered(snapshot)  # nothing else happened; the error says why
     if not well:
-        lines += _what_is_installed(snapshot)
+        lines += _what_is_installed(snapshot, told)
     if snapshot.planned_only:
         return [*lines, *_foreseen(snapshot, names, turns)]
     if not quiet:
@@ -205,7 +211,7 @@ def _files(wheels: Iterable[WheelState]) -> int:
     return sum(wheel.files for wheel in wheels)
 
 
-def _what_is_installed(snapshot: Snapshot) -> list[str]:
+def _what_is_installed(snapshot: Snapshot, told: bool = False) -> list[str]:
     wheels = _known(snapshot)
     done = sum(wheel.phase is Phase.DONE for wheel in wheels)
     lines = []
@@ -214,21 +220,21 @@ def _what_is_installed(snapshot: Snapshot) -> list[str]:
             of_kind = [wheel for wheel in wheels if wheel.removal == (word == "removed")]
             if whole := [wheel for wheel in of_kind if wheel.phase is Phase.DONE]:
                 lines.append(f"  {word}: {_labels(whole)}")
-            for state in (CANCELLED, Phase.STOPPED.value, Phase.UNBEGUN.value):
+            for state in (*(() if told else (CANCELLED,)), Phase.STOPPED.value, Phase.UNBEGUN.value):
                 if left := [wheel for wheel in of_kind if wheel.word == state]:
                     lines.append(f"  not {word} ({state}): {_labels(left)}")
-    return [*lines, *_failures(snapshot)]
+    return [*lines, *_failures(snapshot, told)]
 
 
-def _failures(snapshot: Snapshot) -> list[str]:
-    """A line for each wheel that failed; of a list, one for all that a full disk stopped."""
+def _failures(snapshot: Snapshot, told: bool) -> list[str]:
+    """A line for each wheel that failed, unless it was told; of a list, one for all that a full disk stopped."""
     failed = [wheel for key in snapshot.failed if (wheel := snapshot.wheel(key))]
     full = [wheel for wheel in failed if ROOM in wheel.error] if snapshot.is_list else []
     end = snapshot.finished
     is_told = end is not None and any(wheel.error == end.error for wheel in full)  # as the error of the session
     alike = full if is_told else full[1:]
     named = {wheel.key for wheel in alike}
-    failed = [wheel for wheel in failed if wheel.key not in named]
+    failed = [wheel for wheel in failed if wheel.key not in named and (not told or wheel in full)]
     listed_here = len(failed) if snapshot.is_list else FAILURES_LISTED
     lines = [f"  failed: {printable(w.label)}: {printable(w.error)}" for w in failed[:listed_here]]
     if len(failed) > listed_here:

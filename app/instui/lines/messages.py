@@ -7,7 +7,7 @@ from typing import assert_never
 
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
-from instui.monitor.names import holder_names, path_name, standstill, wait_target
+from instui.monitor.names import holder_names, mode_in_words, path_name, standstill, wait_target
 from instui.monitor.recoveries import recovery_lines
 from instui.monitor.units import age, count, seconds
 from instui_engine.errors import ROOM, printable
@@ -226,12 +226,12 @@ class Messages:
     def _failed(self, event: events.WheelFailed) -> list[str]:
         """A line for a failure. That of a list is no error of the session; any other may be, and then has its line.
 
-        A disk that is full may stop all of a list.
+        A disk that is full may stop all of a list, which the summary says in one line.
         """
         line = f"failed: {self._label(event.wheel)}: {printable(event.error)}"
         session = self._fold.session
-        if session and session.command[1:2] == ["install-many"] and ROOM not in event.error:
-            return [line]
+        if session and session.command[1:2] == ["install-many"]:
+            return [] if ROOM in event.error else [line]
         self._failures.append((line, event.error))
         return []
 
@@ -243,7 +243,7 @@ class Messages:
         is_full = ROOM in error
         left = [line for line, text in self._failures if text not in error and not (is_full and ROOM in text)]
         self._failures.clear()
-        return [] if self._quiet and error else left
+        return left
 
     # -- names
 
@@ -251,7 +251,7 @@ class Messages:
         return printable(self._fold.label(key))
 
     def _lock(self, path: str, mode: str) -> str:
-        return f"{path_name(path, self._fold.session)} ({printable(mode)})"
+        return f"{path_name(path, self._fold.session)} ({mode_in_words(mode)})"
 
     def _holders(self, holders: tuple[Holder, ...] | list[Holder], when: str = "") -> str:
         names = holder_names(holders, self._fold.session, self._fold.label)

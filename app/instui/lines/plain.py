@@ -85,7 +85,8 @@ class PlainUI:
         snapshot = self._standstill.shown(snapshot, self._fold.now)
         messages += self._messages.rest() if ended else self._messages.now(snapshot)
         if ended and session is not None:
-            messages += summary(snapshot, quiet=self._quiet, turns=not self._verbose, verbose=self._verbose)
+            turns, verbose = not self._verbose, self._verbose
+            messages += summary(snapshot, quiet=self._quiet, turns=turns, verbose=verbose, told=True)
         text = "".join(f"{line}\n" for line in messages)
         return self._redraw(text, snapshot, ended) if self._live else text
 

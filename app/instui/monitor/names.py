@@ -43,7 +43,17 @@ _WAITS: Mapping[str, str] = {
     "recovery": "what a killed session had begun, to be settled",
     "older": "sessions of an older version of instui",
 }
+_MODES: Mapping[str, str] = {
+    "X": "for itself alone",
+    "IX": "to write below it, as others may",
+    "SH": "with others who share it",
+}
 _DISK: Mapping[str, str] = {"store": "the cache", "stage": "the staged files", "environment": "the environment"}
+
+
+def mode_in_words(mode: str) -> str:
+    """How a claim is held or wanted."""
+    return _MODES.get(mode, printable(mode))
 
 
 def wait_target(what: str) -> str:

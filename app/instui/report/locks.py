@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from heapq import nlargest
 
 from instui.monitor.model import Snapshot
+from instui.monitor.names import mode_in_words
 from instui.monitor.units import count
 
 from . import names
@@ -49,7 +50,7 @@ def _who_waited(snapshot: Snapshot, found: Sequence[WaitedFor]) -> Html:
     rows = [
         [
             Cell(name(names.label(snapshot, one.waiter))),
-            Cell(element("code", name(f"{one.what}{f' ({one.mode})' if one.mode else ''}"))),
+            Cell(element("code", name(f"{one.what}{f' ({mode_in_words(one.mode)})' if one.mode else ''}"))),
             Cell(took(one.seconds), "wait"),
             Cell(name(names.in_turn(snapshot, one.holders, lasts=one.end is None))),
             Cell(names.at(one.begin)),

@@ -133,15 +133,11 @@ def _parts(snapshot: Snapshot, axis: Axis) -> Iterator[Html]:
 
 
 def _curves(recorded: Recorded, axis: Axis) -> Iterator[Html]:
-    snapshot, activity = recorded.snapshot, recorded.activity
-    jobs = snapshot.session.jobs if snapshot.session else 0
-    busy, waiting = activity.workers, activity.waiting
+    busy, waiting = recorded.activity.busy, recorded.activity.waiting
     if busy.most:
-        worked = busy.seconds(*axis)
-        is_known = busy.most <= jobs  # else a wheel was at work in two phases at once
-        label = f"workers busy (of {jobs})" if is_known else f"workers busy (up to {busy.most})"
-        note = f"{100 * worked / (jobs * axis.seconds):.0f} % busy" if is_known else ""
-        yield _row(label, _curve(busy, max(jobs, busy.most), axis, "busy", f"{label}: {note}"), took(worked), note)
+        note = f"{busy.most} at once, at most"
+        curve = _curve(busy, busy.most, axis, "busy", f"wheels at work: {note}")
+        yield _row("wheels at work", curve, took(busy.seconds(*axis)), note)
     if waiting.most:
         note = f"{waiting.most} at once, at most"
         curve = _curve(waiting, waiting.most, axis, "waiting", f"wheels waiting: {note}")

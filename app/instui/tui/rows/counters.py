@@ -1,6 +1,7 @@
 """The counters of the pipeline, line 2 of every screen, and how long the session was held up by locks."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from instui.monitor import units
 from instui.monitor.model import Snapshot, Totals
@@ -13,33 +14,35 @@ from .session_waits import whole
 
 
 class Station(NamedTuple):
-    """A number of wheels: its field in `Totals`, the word for it, in full and in short, and its style."""
+    """A number of wheels: its field in `Totals`, the word for it, a briefer and a short one, and its style."""
 
     field: str
     word: str
+    brief: str
     short: str
     style: str
 
 
 _INSTALL = (
-    Station("resolved", "resolved", "res", "text"),
-    Station("cached", "cached", "cac", "text"),
-    Station("downloads", "fetched", "fet", "fetch"),
-    Station("new", "unpacked", "unp", "unpack"),
-    Station("staged", "staged", "sta", "stage"),
-    Station("waiting", "waiting", "wait", "wait"),
-    Station("committed", "committed", "com", "commit"),
-    Station("failed", "failed", "fail", "failed"),
+    Station("resolved", "resolved", "all", "res", "text"),
+    Station("cached", "cached", "cached", "cac", "text"),
+    Station("downloads", "fetched", "fetch", "fet", "fetch"),
+    Station("new", "unpacked", "unpack", "unp", "unpack"),
+    Station("staged", "staged", "stage", "sta", "stage"),
+    Station("waiting", "waiting", "wait", "wait", "wait"),
+    Station("committed", "committed", "done", "com", "commit"),
+    Station("failed", "failed", "fail", "fail", "failed"),
 )
-_REMOVED = Station("removed", "removed", "gone", "commit")
+_REMOVED = Station("removed", "removed", "gone", "gone", "commit")
 _REMOVAL = (
-    Station("removing", "removing", "rem", "text"),
-    Station("waiting", "waiting", "wait", "wait"),
+    Station("removing", "removing", "all", "rem", "text"),
+    Station("waiting", "waiting", "wait", "wait", "wait"),
     _REMOVED,
-    Station("failed", "failed", "fail", "failed"),
+    Station("failed", "failed", "fail", "fail", "failed"),
 )
 _LEAVE_OUT = ("resolved", "cached", "downloads", "new", "staged")  # in this order, where there is no room
 
+_Form = Literal["word", "brief", "short"]
 _RIGHT = 20  # columns for what stands at the right, in short
 
 
@@ -67,7 +70,7 @@ def _stations(snapshot: Snapshot) -> Sequence[Station]:
         found = found[:-1]
     if totals.unsettled:
         word = f"not {snapshot.done}"
-        found = [*found, Station("unsettled", word, "not", "age")]
+        found = [*found, Station("unsettled", word, word, "not", "age")]
     return found
 
 
@@ -79,23 +82,25 @@ def _forms(stations: Sequence[Station], totals: Totals, glyphs: Glyphs, all_wait
     for field in _LEAVE_OUT:
         left = [station for station in left if station.field != field]
         yield _form(left, totals, Piece("  "), all_wait, of=True)
-    yield _form(left, totals, Piece("  "), all_wait, of=True, short=True)
+        if field == "resolved":
+            yield _form(left, totals, Piece("  "), all_wait, "brief", of=True)
+    yield _form(left, totals, Piece("  "), all_wait, "short", of=True)
     if _REMOVED in left and stations[0] is _INSTALL[0]:  # of a sync with many wheels, on the smallest screen
         left.remove(_REMOVED)
-        yield _form(left, totals, Piece("  "), all_wait, of=True, short=True)
+        yield _form(left, totals, Piece("  "), all_wait, "short", of=True)
 
 
 def _form(
-    stations: Sequence[Station], totals: Totals, gap: Piece, all_wait: bool, *, of: bool = False, short: bool = False
+    stations: Sequence[Station], totals: Totals, gap: Piece, all_wait: bool, form: _Form = "word", *, of: bool = False
 ) -> Line:
     """One form. `of`: with the number of all, which is then not there on its own. `all_wait`: the session waits."""
     digits = len(units.number(max(totals.resolved, totals.removing)))
-    parts = [_counter(station, totals, digits, of, short, all_wait) for station in stations]
+    parts = [_counter(station, totals, digits, of, form, all_wait) for station in stations]
     return (Piece(" "), *joined(parts, gap))
 
 
-def _counter(station: Station, totals: Totals, digits: int, of: bool, short: bool, all_wait: bool) -> Line:
-    word = station.short if short else station.word
+def _counter(station: Station, totals: Totals, digits: int, of: bool, form: _Form, all_wait: bool) -> Line:
+    word = {"word": station.word, "brief": station.brief, "short": station.short}[form]
     if all_wait and station.field == "waiting":  # no wheel does, as the session waits for all of them
         return line((f"{word} ", "dim"), ("all".rjust(digits), station.style))
     # what comes from the cache is neither fetched nor unpacked

@@ -88,7 +88,7 @@ def wheels(snapshot: Snapshot, times: Sequence[float]) -> list[Curve]:
     """How many wheels were being worked on, and how many waited."""
     totals, peaks = snapshot.totals, snapshot.peaks
     kinds: tuple[tuple[str, Callable[[Sample], int], int, int, str], ...] = (
-        ("busy", lambda sample: sample.running, totals.running, peaks.running, "commit"),
+        ("at work", lambda sample: sample.running, totals.running, peaks.running, "commit"),
         ("waiting", lambda sample: sample.waiting, totals.waiting, peaks.waiting, "wait"),
     )
     found = []

@@ -52,8 +52,8 @@ def gauges(snapshot: Snapshot, log: Log, width: int, height: int, glyphs: Glyphs
 
 def _narrow(snapshot: Snapshot, width: int) -> Line:
     locks = _losses(snapshot, 1)
-    doing = "paused" if snapshot.paused else "busy"
-    parts: list[Piece] = [Piece("  workers ", "dim"), Piece(f"{snapshot.totals.running} {doing}", "text")]
+    doing = "paused" if snapshot.paused else "at work"
+    parts: list[Piece] = [Piece("  wheels  ", "dim"), Piece(f"{snapshot.totals.running} {doing}", "text")]
     parts.append(Piece(f"  {snapshot.totals.waiting} waiting", "wait" if snapshot.totals.waiting else "dim"))
     if locks:
         parts += line(

@@ -241,7 +241,7 @@ def _holder(lock: LockState, snapshot: Snapshot, room: int, glyphs: Glyphs) -> t
         return line((tail(f"kept for {holder_label(snapshot, lock.waiters[0].holders[0])}", room), "dim"))
     if lock.collision and not lock.acquisitions:
         names = f" {glyphs.arrow} ".join(safe(key) for key in lock.collision)
-        return line((tail(f"turns: {names}", room), "age"))
+        return line((tail(f"in turn: {names}", room), "age"))
     if lock.acquisitions:
         return line(("free", "dim"))
     claims = lock.claims_x + lock.claims_ix

@@ -120,7 +120,7 @@ def _fetched(snapshot: Snapshot, t: float) -> float:
 
 
 def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Glyphs, curves: bool) -> list[Line]:
-    """The axis, the parts of the session, its lane and, with `curves`, the workers and the waits."""
+    """The axis, the parts of the session, its lane and, with `curves`, the wheels at work and those that wait."""
     sizes, window = layout(width - 2), look.window
     gutter = Text(" " * GUTTER)
     wall = found.attribution.wall
@@ -136,17 +136,12 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
         ),
     ]
     if curves:
-        busy, waiting = found.workers, found.waiting
-        jobs = snapshot.session.jobs if snapshot.session else 0
-        top = max(jobs, busy.most, 1)
+        busy, waiting = found.busy, found.waiting
         total = busy.seconds(window.begin, window.end)
-        drawn = curve(busy, top, "dim", window, snapshot.t, sizes.track, glyphs)
-        knows = 0 < busy.most <= jobs or not busy.most  # a wheel may be at work in two phases at once
-        known = f"workers busy (of {jobs})" if knows else f"workers busy ({busy.most})"
-        if len(known) > sizes.label:
-            known = f"busy (of {jobs})" if knows else f"busy ({busy.most})"
-        note = line((f"{100 * total / (jobs * _seen(window, found)):.0f} % busy", "dim")) if knows and jobs else ()
-        lines.append(_row(line((tail(known, sizes.label), "dim")), drawn, units.seconds(total), note, sizes, "dim"))
+        drawn = curve(busy, max(busy.most, 1), "dim", window, snapshot.t, sizes.track, glyphs)
+        note = line((f"{busy.most} at once, at most", "dim")) if busy.most else ()
+        label = line((tail("wheels at work", sizes.label), "dim"))
+        lines.append(_row(label, drawn, units.seconds(total), note, sizes, "dim"))
         total = waiting.seconds(window.begin, window.end)
         drawn = curve(waiting, max(waiting.most, 1), "wait", window, snapshot.t, sizes.track, glyphs)
         note = line((f"{waiting.most} at once, at most", "dim")) if waiting.most else ()
@@ -157,11 +152,6 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
             text, note = "all", line((f"the session, for {what}", "wait"))
         lines.append(_row(label, drawn, text, note, sizes, "dim" if text == "none" else "wait"))
     return [(gutter, *row) for row in lines]
-
-
-def _seen(window: Window, found: Activity) -> float:
-    """How much of the session's time lies in the window."""
-    return max(min(window.end, found.attribution.end) - max(window.begin, found.attribution.begin), 0.001)
 
 
 def _unexplained(found: Attribution) -> Line:
