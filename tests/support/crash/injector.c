@@ -154,7 +154,7 @@ static int counted(const char *call, const char *path, const char *target) {
     if (action == LOSE && (uint32_t)getpid() == state->leader) return 0; /* only the calls of others are points */
     uint64_t n = __atomic_add_fetch(&state->count, 1, __ATOMIC_SEQ_CST);
     if (trace) note(n, call, path, target);
-    if (action == WATCH && !tells_more) {
+    if (action == WATCH && !tells_more && !state->marked) {
         char byte = 0;
         syscall(SYS_write, ask, &n, sizeof n);
         while (syscall(SYS_read, go, &byte, 1) < 0 && errno == EINTR) {}

@@ -158,7 +158,7 @@ class Injector:
 
         `watch` is called at each point, just before the call, while the thread that makes it stands still. Where it
         returns true, the main process dies. It is not called where a line is added to a journal that has one: that
-        leaves the same state, and what takes long is told in more lines.
+        leaves the same state, and what takes long is told in more lines. Nor is it called once `mark` was written.
         """
         traced = self._state.with_suffix(".trace")
         traced.unlink(missing_ok=True)

@@ -114,7 +114,8 @@ def _judged(lane: Lane, run: Run, at: int, inner: int, fault: Fault, thorough: b
     torn = after_fault(lane, run, point, fault, state)
     clean = state.untouched
     unmended = lane.again(thorough, state)
-    where = next((str(call) for call in run.trace if call.number == point), "not reached")
+    number = run.count if inner else at
+    where = next((str(call) for call in run.trace if call.number == number), "not reached")
     outcome = "torn" if torn else "unmended" if unmended else "clean" if clean else "repaired"
     return Verdict(at, inner, outcome, (*torn, *unmended), where.replace(f"{lane.top}/", ""))
 
@@ -124,10 +125,10 @@ def try_nested(lane: Lane, at: int, inner: Callable[[range], Iterable[int]], tho
 
     The points of that run are those up to where it plans, and so has recovered, or all if nothing is left to plan.
     """
-    lane.reset()
-    lane.run(at, KILL)
     if inner is iter and lane.watchable:
         return _try_all(lane, at, thorough)
+    lane.reset()
+    lane.run(at, KILL)
     recovery = lane.run(mark=_RECOVERED)
     verdicts = []
     for place in inner(range(1, (recovery.marked or recovery.count) + 1)):
@@ -139,38 +140,36 @@ def try_nested(lane: Lane, at: int, inner: Callable[[range], Iterable[int]], tho
 
 
 def _try_all(lane: Lane, at: int, thorough: bool) -> list[Verdict]:
-    """All points of the run that recovers now.
+    """All points of the run that recovers from a kill at `at`.
 
-    An undisturbed recovery is watched first: in which states the disk is at its points. A kill would leave that state.
-    So those from which the command is known to go on are not made again, and each other one is left once.
+    It is watched at each point, and killed where the disk is in a state from which the command is not known to go on.
+    So each state is left once, and to be killed at another point would leave one of them.
     """
-    passed: list[tuple[int, str]] = []
+    verdicts: list[Verdict] = []
+    while True:
+        lane.reset()
+        lane.run(at, KILL)
+        run = _run_into_the_unknown(lane, at, verdicts, thorough)
+        if not run.fired:
+            return verdicts
+        verdicts.append(_judged(lane, run, at, len(verdicts) + 1, KILL, thorough))
 
-    def see(number: int) -> bool:
-        passed.append((number, lane.digest()))
+
+def _run_into_the_unknown(lane: Lane, at: int, verdicts: list[Verdict], thorough: bool) -> Run:
+    """Run until a point after those of `verdicts` that has to be tried; what is known of those before it is added."""
+    places = count(1)
+
+    def is_to_be_tried(number: int) -> bool:
+        place = next(places)
+        if place <= len(verdicts):  # tried, or known, the last time
+            return False
+        state = lane.states.get(lane.digest())
+        if state is None or not state.went_on(thorough) or lane.is_checked():
+            return True
+        verdicts.append(Verdict(at, place, "clean" if state.untouched else "repaired"))
         return False
 
-    recovery = lane.run(mark=_RECOVERED, watch=see)
-    verdicts = []
-    for place, (number, digest) in enumerate(passed, 1):
-        if number > (recovery.marked or recovery.count):
-            break
-        state = lane.states.get(digest)
-        if state is not None and state.went_on(thorough) and not lane.is_checked():
-            verdicts.append(Verdict(at, place, "clean" if state.untouched else "repaired"))
-        else:
-            verdicts.append(_judged(lane, _die_in(lane, at, place, digest), at, place, KILL, thorough))
-    return verdicts
-
-
-def _die_in(lane: Lane, at: int, place: int, digest: str) -> Run:
-    """A kill at `at`, then one of the run that recovers, when it is watched the `place`th time, in that state."""
-    lane.reset()
-    lane.run(at, KILL)
-    times = count(1)
-    run = lane.run(watch=lambda number: next(times) >= place and lane.digest() == digest, trace=True)
-    assert run.fired, f"killed at {at}, it recovers in another way than before: it was never in the state at {place}"
-    return run
+    return lane.run(mark=_RECOVERED, watch=is_to_be_tried, trace=True)
 
 
 class Sweep:
