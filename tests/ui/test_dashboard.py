@@ -115,19 +115,19 @@ def test_a_curve_names_its_unit_its_greatest_value_and_its_time() -> None:
     assert "throughput 0-10 s" in lines[1]
     assert lines[1].count("now") == 2
     assert lines[1].count("   most") == 2
-    assert "busy" in lines[2]
+    assert "at work" in lines[2]
     assert "B/s" in lines[2]
     assert "disk" in lines[4]
     assert "50 %" in lines[4]  # 4.5 of the 9 seconds
     assert "f/s" in lines[4]
 
 
-def test_workers_of_a_paused_install_are_not_called_busy() -> None:
+def test_wheels_of_a_paused_install_are_not_said_to_be_at_work() -> None:
     begun = 1.0, events.StageStarted("a", 5)
     paused = folded(3.0, begun, (2.0, events.SessionPaused()))
-    assert "workers 1 paused" in text(gauges.gauges(paused, Log(Tape()), 80, 1, UNICODE)[0])
+    assert "wheels  1 paused" in text(gauges.gauges(paused, Log(Tape()), 80, 1, UNICODE)[0])
     on = folded(3.0, begun, (2.0, events.SessionPaused()), (2.5, events.SessionResumed()))
-    assert "workers 1 busy" in text(gauges.gauges(on, Log(Tape()), 80, 1, UNICODE)[0])
+    assert "wheels  1 at work" in text(gauges.gauges(on, Log(Tape()), 80, 1, UNICODE)[0])
 
 
 def test_the_numbers_of_a_curve_never_touch_it_nor_each_other() -> None:

@@ -121,7 +121,7 @@ class SlowReader:
 
     def _look(self) -> None:
         """How old is what has just come, by the number of wheels that it says were unpacked?"""
-        counters = self.lines[1].partition("unpacked ")[2].partition("staged")[0]
+        counters = self.lines[1].partition("unpack")[2].partition("stage")[0]
         number, unpacked = "".join(filter(str.isdigit, counters)), self._journal.unpacked
         if number and int(number) < len(unpacked):
             self.behind = max(self.behind, self.taken - unpacked[int(number)])
