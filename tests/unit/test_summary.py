@@ -219,3 +219,25 @@ def test_a_screen_tells_a_full_disk_once() -> None:
         fold.feed(1.0, event)
     fold.feed(2.0, events.SessionFinished(1, full[1], 0, 2.0))
     assert [line for line in ending(fold.snapshot(2.0)) if "cannot" in line] == [full[1]]
+
+
+@pytest.mark.parametrize(
+    ("holder", "who"),
+    [
+        (Holder("a", "other", 31, "instui install"), "session other (pid 31)"),
+        (Holder("", "", 32, "uv pip"), "somebody else"),
+    ],
+)
+def test_what_others_had_just_installed_is_told_with_who_it_was(holder: Holder, who: str) -> None:
+    plan = events.PlanWheel("a", 0, 1, 1, ["lib/a/"], ["."], "")
+    waits = [
+        events.LockRequested("a"),
+        events.LockWaiting("a", "lib/a", "X", [holder]),
+        events.LockGranted("a", 0.5),
+        events.LockReleased("a", 0.0),
+    ]
+    again = [plan._replace(replaces="1"), events.LockGranted("a", 0.0), events.DistributionRemoved("a", "1", 1)]
+    lines = closing(A, plan, *waits, *again, events.CommitFinished("a", 1))
+    assert f"  installed again: 1, which {who} had just installed" in lines
+    asked = closing(A, *again, events.CommitFinished("a", 1))
+    assert "  installed again: 1" in asked

@@ -254,10 +254,22 @@ def _before(snapshot: Snapshot) -> list[str]:
     if totals.satisfied and any(wheel.version for wheel in _known(snapshot)):
         parts.append(f"already installed: {number(totals.satisfied)}")
     if totals.reinstalled:
-        parts.append(f"installed again: {number(totals.reinstalled)}")
+        parts.append(f"installed again: {number(totals.reinstalled)}{_doubled(snapshot)}")
     if totals.replaced and any(wheel.version for wheel in _known(snapshot)):
         parts.append(f"replaced: {count(totals.replaced, 'old version')}")
     return [f"  {' · '.join(parts)}"] if parts else []
+
+
+def _doubled(snapshot: Snapshot) -> str:
+    """Who had installed the same versions while the session was at work; "" if nobody did."""
+    doubled = {wheel.key for wheel in snapshot.wheels if wheel.doubled and wheel.phase is Phase.DONE}
+    if not doubled:
+        return ""
+    held = (one for wait in snapshot.waits if wait.wheel in doubled for one in wait.holders if one.wheel == wait.wheel)
+    who = dict.fromkeys(f"session {printable(one.session)} (pid {one.pid})" for one in held if one.session)
+    names = listed(who, HOLDERS_LISTED) or "somebody else"
+    some = "" if len(doubled) == snapshot.totals.reinstalled else f" {number(len(doubled))}"
+    return f",{' of' if some else ''} which {names} had just installed{some}"
 
 
 def _waits(snapshot: Snapshot) -> list[str]:

@@ -391,6 +391,8 @@ class Fold:
             lock = locks.change(path)
             lock.claims_ix += 1
             lock.is_directory = True
+        if wheel.order >= 0 and event.replaces != wheel.replaces:  # planned again, under its claims
+            wheel.doubled = wheel.added and event.replaces == wheel.version
         wheel.order, wheel.files, wheel.replaces = event.order, event.files, event.replaces
         if event.replaces and not wheel.added and wheel.phase is Phase.QUEUED:
             record.set_removal(wheel, True)

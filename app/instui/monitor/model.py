@@ -155,6 +155,7 @@ class WheelState:
     waited: float = 0.0  # seconds that it waited for claims, without the present wait
     blocked: float = 0.0  # seconds that others waited for a claim of this wheel
     replaces: str = ""
+    doubled: bool = False  # others have installed the same version of it since it was planned
     overwrote: int = 0  # files of others that it replaced by different content
     overwrote_same: int = 0
     retries: int = 0
