@@ -15,6 +15,9 @@ NEEDLESS = {
     *("ssl", "hashlib", "tempfile"),  # OpenSSL is as much as thirty modules of this package
     *("http.client", "urllib.request", "urllib3"),  # they would stay without TLS
     *("platformdirs", "textual.widgets._directory_tree", "textual.widgets._tree"),
+    *("textual.widgets._select", "textual.widgets._placeholder", "rich.table"),  # half of a hundredth each
+    *("uuid", "pickle", "mimetypes"),
+    *("instui.tui.views.help", "instui.tui.views.palette"),  # until they open
     *("instui.tui.views.home", "instui.tui.views.command_line", "instui.tui.host", "instui.monitor.sessions"),
 }
 
@@ -40,16 +43,27 @@ from instui.tui.loading import load
 load()
 import textual.app
 saved = str(textual.app.user_downloads_path())  # as Textual imported it
+from uuid import UUID
 import platformdirs, ssl, textual.types
-from textual.widgets import DirectoryTree
+from rich.style import Style
+from rich.table import Table
+from textual.design import show_design
+from textual.notifications import Notification
+from textual.theme import BUILTIN_THEMES
+from textual.widgets import DirectoryTree, Select
 from instui.tui.views import registry
+nord = BUILTIN_THEMES["nord"].to_color_system()
 print(json.dumps([
     saved == str(platformdirs.user_downloads_path()), platformdirs.__file__ is not None,
     ssl.create_default_context() is not None, DirectoryTree.__name__ == "DirectoryTree",
     registry.where("type") == "Home",
+    Select([]).value is Select.NULL,
+    bool(UUID(Notification("").identity)), Style(meta={"a": 1}).meta == {"a": 1},
+    isinstance(show_design(nord, nord), Table),
+    textual.app.mimetypes.guess_type("a.svg")[0] == "image/svg+xml",
 ]))
 """
-    assert run(program) == [True] * 5
+    assert run(program) == [True] * 10
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,16 @@ from instui.importing import StandIn, stand_ins
 _INSTEAD: Mapping[str, StandIn | None] = {
     # where Textual would save a file; here `saving.py` does
     "platformdirs": StandIn("platformdirs", ["user_downloads_path"]),
-    # a type that `textual.types` passes on
+    # types that `textual.types` passes on
     "textual.widgets._directory_tree": StandIn("textual.widgets._directory_tree", ["DirEntry"]),
+    "textual.widgets._placeholder": StandIn("textual.widgets._placeholder", ["PlaceholderVariant"]),
+    "textual.widgets._select": StandIn("textual.widgets._select", ["NoSelection", "SelectType"]),
+    # what names notifications, and what shows all colours of a theme
+    "uuid": StandIn("uuid", ["uuid4"]),
+    "rich.table": StandIn("rich.table", ["Table"]),
+    # texts that can be clicked on, and files that are sent to a browser
+    "pickle": StandIn("pickle", ["dumps", "loads"]),
+    "mimetypes": StandIn("mimetypes"),
     # asyncio does without: a screen has no connections
     "ssl": None,
 }

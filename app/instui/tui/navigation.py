@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from textual.app import App, ScreenStackError
 from textual.binding import Binding, BindingType
-from textual.command import CommandPalette
+from textual.command import CommandPalette, Provider
 from textual.screen import Screen
 
 from instui.monitor.model import Snapshot
@@ -22,12 +22,16 @@ from .views.detail import DetailView
 from .views.diff import DiffView
 from .views.event import EventView
 from .views.events import EventsView
-from .views.help import Help
 from .views.locks import LocksView
 from .views.overview import Overview
-from .views.palette import Commands, Palette
 from .views.pushed import PushedView
 from .views.view import View
+
+
+def _commands() -> type[Provider]:
+    from .views.palette import Commands
+
+    return Commands
 
 
 class Navigation(App[Result], inherit_bindings=False):
@@ -35,7 +39,7 @@ class Navigation(App[Result], inherit_bindings=False):
 
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {view.scope: view for view in registry.VIEWS}
     DEFAULT_MODE = DashboardView.scope
-    COMMANDS: ClassVar[set[Any]] = {Commands}
+    COMMANDS: ClassVar[set[Any]] = {_commands}
     COMMAND_PALETTE_BINDING = "ctrl+p"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(action.keys, f"do('{action.id}')", action.label, show=False, priority=action.id in EVERYWHERE)
@@ -114,6 +118,8 @@ class Navigation(App[Result], inherit_bindings=False):
 
     def do_help(self) -> None:
         """Show all keys."""
+        from .views.help import Help
+
         self.push_screen(Help(self.glyphs))
 
     def do_palette(self) -> None:
@@ -122,6 +128,8 @@ class Navigation(App[Result], inherit_bindings=False):
 
     def action_command_palette(self) -> None:
         """Open the palette as Textual does, but with a prompt in ASCII."""
+        from .views.palette import Palette
+
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(Palette(placeholder="find a command", id="--command-palette"))
 
