@@ -15,13 +15,18 @@ import pytest
 
 import instui_engine
 from instui_engine import ClashError, ConflictError, InstuiError, Options, Recording, Request, UnreachableIndexError
+from instui_engine.commit import transaction
+from instui_engine.commit.transaction import Step
 from instui_engine.errors import BadWheelError, FetchError, Interrupted, LockTimeoutError, TargetError
+from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import CommitFinished, Holder, SessionFinished, SessionStarted
 from instui_engine.locks.names import lock_name
 from instui_engine.resolve.uv import explain
 from instui_engine.session.control import ControlServer
 from instui_engine.session.session import Session, alive
+from support import trees
+from support.cli import installed
 from support.environments import Lines, Venv, read_journal
 from support.wheelsmith import build_wheel
 
@@ -173,6 +178,56 @@ def test_ctrl_c_ends_the_session_before_it_reaches_the_program(venv: Callable[[]
     last = read_journal(target.journals()[0]).events[-1][1]
     assert isinstance(last, SessionFinished) and (last.exit, last.error) == (130, "interrupted")
     assert target.stages() == []
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_ctrl_c_again_and_again_does_not_stop_an_undo_for_good(
+    times: int, venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheels = {
+        version: build_wheel(tmp_path, "one", version, {"one/__init__.py": version.encode(), "one.py": b""})
+        for version in ("1.0", "2.0")
+    }
+    target = venv()
+    target.put(wheels["1.0"])
+    take, undo, pressed = transaction.take, transaction.undo, []
+
+    def press() -> None:
+        if len(pressed) < times:
+            pressed.append(True)
+            raise KeyboardInterrupt
+
+    def taken(tree: DirfdTree, step: Step) -> None:
+        take(tree, step)
+        if step.path.endswith("/one.py"):
+            press()
+
+    def undone(tree: DirfdTree, *rest: object, **options: object) -> object:
+        rename = tree.rename
+
+        def pressing(source: str, target: str) -> None:
+            rename(source, target)
+            press()
+
+        monkeypatch.setattr(tree, "rename", pressing)
+        try:
+            return undo(tree, *rest, **options)
+        finally:
+            monkeypatch.setattr(tree, "rename", rename)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "take", taken)
+        patch.setattr(transaction, "undo", undone)
+        with pytest.raises(KeyboardInterrupt) if times < 3 else nullcontext():
+            outcome = target.install(wheels["2.0"])
+            assert "the next command settles it" in outcome.error
+    if times == 3:
+        assert installed(target.site) == {}
+        target.put(build_wheel(tmp_path, "other", "1.0", {"other.py": b""}))
+        target.remove("other")
+    assert installed(target.site) == {"one": "1.0"}
+    assert trees.complete(target.site, "one-1.0")
+    assert trees.unlisted(target.site) == []
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left"), KeyboardInterrupt(), RuntimeError("a bug")], ids=repr)

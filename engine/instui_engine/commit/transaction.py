@@ -97,10 +97,10 @@ def run(
             try:
                 back()
                 undo(tree, transaction, put_back=put_back)
-            except OSError:  # it may succeed the second time
+            except BaseException:  # ctrl+c once more, for example; it may succeed the second time
                 back()
                 undo(tree, transaction, put_back=put_back)
-        except OSError as failure:
+        except BaseException as failure:
             # the undo stops here: the old version must not be listed before it is whole
             raise UndoError(
                 f"{_why(error)}; what was begun could not be undone ({_why(failure)}): "
@@ -110,7 +110,7 @@ def run(
 
 
 def _why(error: BaseException) -> str:
-    return reason(error) if isinstance(error, OSError) else printable(str(error))
+    return reason(error) if isinstance(error, OSError) else printable(str(error)) or type(error).__name__
 
 
 def state(tree: DirfdTree, step: Step) -> State:
