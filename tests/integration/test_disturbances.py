@@ -2,21 +2,37 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Sequence
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from conftest import Start
 from instui_engine.commands.command import Recording
 from instui_engine.commands.install import install
+from instui_engine.commit import executor
 from instui_engine.commit.backups import BACKUPS, Backups
+from instui_engine.commit.executor import Executor
 from instui_engine.commit.transaction import Step
 from instui_engine.journal import stream
-from instui_engine.journal.events import CommitFinished, CommitProgress, CommitStarted, RecoveryFinished, Warned
+from instui_engine.journal.events import (
+    CommitFinished,
+    CommitProgress,
+    CommitStarted,
+    GroupFinished,
+    LockGranted,
+    Overwrite,
+    RecoveryFinished,
+    Warned,
+)
 from instui_engine.locks import lock_files
 from instui_engine.locks.claims import derive
 from instui_engine.locks.lock_files import ClaimFiles
@@ -24,6 +40,7 @@ from instui_engine.resolve.request import Request
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
 from instui_engine.session.session import alive
+from support import trees
 from support.cli import installed
 from support.environments import Venv, planned_environment, read_journal, until
 from support.wheelsmith import build_wheel
@@ -50,6 +67,125 @@ def test_what_pip_installs_during_a_commit_of_another_wheel_is_replaced_and_not_
     assert session.finish() == (0, "")
     assert installed(target.site) == {"one": "1.0", "two": "1.0", "foo": "2.0"}
     assert not list(target.site.glob("foo-1.0*"))
+
+
+def during_a_group(
+    patch: pytest.MonkeyPatch, target: Venv, wheels: Sequence[Path], action: Callable[[], object]
+) -> GroupFinished:
+    """Install `wheels`, with `action` before the first rename of `one`; return how the first group ended."""
+    run = executor.run
+
+    def watched(tree: Any, what: Any, *rest: Any) -> None:
+        if what.name == "one":
+            action()
+        run(tree, what, *rest)
+
+    patch.setattr(executor, "run", watched)
+    patch.setattr("instui_engine.commit.group._PREPARING", 60.0)  # also on a busy machine it has all of them
+    target.put(*wheels)
+    return target.lines.of(GroupFinished)[0]
+
+
+@pytest.mark.parametrize("what", ["installs", "upgrades", "removes", "overwrites", "script"])
+def test_a_wheel_of_a_group_is_prepared_again_if_somebody_without_a_lock_has_changed_what_it_was_prepared_for(
+    what: str, venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wheel(name: str, version: str) -> Path:
+        files = {f"{name}/__init__.py": version.encode(), f"{name}.py": version.encode(), f"{name}/v{version}.py": b""}
+        return build_wheel(tmp_path, name, version, files, entry_points=f"[console_scripts]\nrun-{name} = {name}:run\n")
+
+    target, names = venv(), ("one", "two", "three")
+    if what in ("upgrades", "removes"):
+        target.put(*(wheel(name, "1.0") for name in names))
+
+    def remove() -> None:
+        for path in (*target.site.glob("two*"), target.top / "bin" / "run-two"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def act() -> None:
+        if what in ("upgrades", "removes"):
+            remove()
+        if what in ("installs", "upgrades"):
+            with zipfile.ZipFile(wheel("two", "2.0" if what == "upgrades" else "1.0")) as archive:
+                archive.extractall(target.site)
+        elif what in ("overwrites", "script"):
+            place = target.site / "two.py" if what == "overwrites" else target.top / "bin" / "run-two"
+            place.write_bytes(b"of the user")
+
+    version = "3.0" if what in ("upgrades", "removes") else "1.0"
+    group = during_a_group(monkeypatch, target, [wheel(name, version) for name in names], act)
+    assert (group.wheels, group.left, group.why) == (1, 2, "change")
+    assert installed(target.site) == dict.fromkeys(names, version)
+    assert all(trees.complete(target.site, f"{name}-{version}") for name in names)
+    assert trees.unlisted(target.site) == []
+    if what in ("overwrites", "script"):
+        (overwrite,) = target.lines.of(Overwrite)
+        assert (overwrite.wheel, overwrite.old, overwrite.same) == ("two", "", False)
+        target.remove("two")
+        assert (target.top / overwrite.path).read_bytes() == b"of the user"
+
+
+def test_a_group_ends_when_another_session_appears_whatever_that_does(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = venv()
+    group = during_a_group(
+        monkeypatch,
+        target,
+        [small(tmp_path, name) for name in ("one", "two", "three")],
+        lambda: (target.journals()[0].parent / "another.jsonl").touch(),
+    )
+    assert (group.wheels, group.left, group.why) == (1, 2, "session")
+
+
+def test_who_comes_while_a_group_is_prepared_waits_for_no_wheel_of_it(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, ready, run, release = venv(), Executor.ready, executor.run, ClaimFiles.release_whole
+    waits, found = threading.Event(), []
+
+    def claim() -> None:
+        files = ClaimFiles(target.environment.private, target.environment.unlocked, 60.0)
+        claims = derive(["lib/unrelated"], "unrelated")
+        files.release(files.acquire(claims, lambda *_: waits.set(), lambda: False))
+
+    thread = threading.Thread(target=claim)
+
+    def prepared(self: Executor, plan: Any, tree: Any) -> Any:
+        found.append(plan.name)
+        made = ready(self, plan, tree)
+        if not waits.is_set():
+            thread.start()
+            assert waits.wait(60.0)
+        return made
+
+    def committed(tree: Any, what: Any, *rest: Any) -> None:
+        found.append("commit")
+        run(tree, what, *rest)
+
+    def released(whole: int) -> None:
+        found.append("released")
+        release(whole)
+
+    monkeypatch.setattr(Executor, "ready", prepared)
+    monkeypatch.setattr(executor, "run", committed)
+    monkeypatch.setattr(ClaimFiles, "release_whole", staticmethod(released))
+    monkeypatch.setattr("instui_engine.commit.group._LOOK", 0.0)
+    target.put(*(small(tmp_path, name) for name in ("one", "two", "three")))
+    thread.join()
+    assert found[:2] == ["one", "released"]
+    assert set(installed(target.site)) == {"one", "two", "three"}
+
+
+def test_no_wheel_is_added_to_a_group_that_takes_long_to_prepare(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = count(0.0, 0.06)
+    monkeypatch.setattr("instui_engine.commit.group.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    target = venv()
+    target.put(*(small(tmp_path, name) for name in ("one", "two", "three")))
+    assert target.lines.of(GroupFinished) == []  # which is said of several wheels only
+    assert [event.whole for event in target.lines.of(LockGranted)] == [True] * 3
 
 
 def test_what_a_session_settles_in_its_middle_is_known_to_its_next_commits(

@@ -7,8 +7,9 @@ transactions like any other. Then come those that had to wait for them.
 
 Nobody waits for more than the wheel in hand. Between two wheels the session looks whether somebody stands in the gate
 of the top's lock file, whether another session has appeared, whether it is the turn of others at `.lock`, and whether
-it is to pause or to stop. Each of these ends the group: what is finished stays, and what was not begun is committed
-later, one by one under its own claims or in another group.
+it is to pause or to stop; also whether somebody who takes no lock, pip for one, has changed what the next wheel was
+prepared for. Each of these ends the group: what is finished stays, and what was not begun is committed later, one by
+one under its own claims or in another group.
 """
 
 import time
@@ -32,7 +33,7 @@ from .executor import Executor
 from .preparation import Prepared, StalePlan
 from .schedule import Schedule
 from .steps import Steps
-from .transaction import UndoError
+from .transaction import UndoError, is_as_found
 from .writeahead import Written, pending
 
 _MOST = 128  # wheels in one group
@@ -40,7 +41,7 @@ _PREPARING = 0.1  # seconds after which no more wheels are added to a group
 _LOOK = 0.002  # seconds from one look at who waits to the next one, while wheels are prepared
 _AGAIN = 0.2  # seconds from the end of a group to the next one
 
-GroupEnd = Literal["complete", "waiter", "session", "turn", "pause", "stop", "cancel", "failure"]
+GroupEnd = Literal["complete", "waiter", "session", "turn", "pause", "stop", "cancel", "change", "failure"]
 """See `GroupFinished`."""
 EndNow = Callable[[], GroupEnd | None]
 """Says why no other wheel may begin now, None if one may."""
@@ -201,6 +202,8 @@ class Groups:
         try:
             for member, section in zip(members, written, strict=True):
                 why = end() if done else None
+                if why is None and not is_as_found(tree, section.transaction):
+                    why = "change"
                 if why is None and not self._context.control.wheels.begin(member.plan.name):
                     why = "cancel"
                 if why is not None:

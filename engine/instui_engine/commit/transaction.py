@@ -15,7 +15,7 @@ from typing import Literal
 
 from instui_engine.errors import InstuiError, printable, reason
 from instui_engine.fs.dirfd import DirfdTree, Fingerprint
-from instui_engine.fs.paths import join, name_of, parent_of
+from instui_engine.fs.paths import above, join, name_of, parent_of
 from instui_engine.locks.claims import Claims
 from instui_engine.session.session import stage_of
 from instui_engine.target.bytecode import is_generated, module_of
@@ -136,6 +136,23 @@ def state(tree: DirfdTree, step: Step) -> State:
             # a file in a lower layer of overlayfs gets a new inode when it is linked
             known = there is not None and (there == step.old or there == tree.fingerprint(step.saved))
             return "before" if known and tree.fingerprint(step.staged) is not None else "else"
+
+
+def is_as_found(tree: DirfdTree, transaction: Transaction) -> bool:
+    """Whether what a transaction of which no step was taken will replace is as it was found; nothing else is there."""
+    makes_room: set[str] = set()
+    for step in transaction.steps:
+        if step.action in ("mkdir", "rmdir"):
+            continue
+        there = tree.fingerprint(step.path)
+        if step.action == "place":
+            if there is not None and makes_room.isdisjoint((step.path, *above(step.path))):
+                return False
+        elif there != step.old and step.old is not None:
+            return False
+        if step.action == "retire":
+            makes_room.add(step.path)
+    return True
 
 
 def take(tree: DirfdTree, step: Step) -> None:

@@ -489,8 +489,9 @@ class GroupFinished(NamedTuple):
     """Wheels of a group, with one claim and one record, were committed; `left` of them were not.
 
     `why` it ended: "complete", "waiter" (at a claim), "session" (another one appeared), "turn" (of others, at the
-    environment's lock), "pause", "stop", "cancel" (of one of its wheels) or "failure". Of its `seconds`, `check` and
-    `record` are those of `lock.released`, for all wheels together.
+    environment's lock), "pause", "stop", "cancel" (of one of its wheels), "change" (somebody who takes no lock has
+    changed something where the next one goes) or "failure". Of its `seconds`, `check` and `record` are those of
+    `lock.released`, for all wheels together.
     """
 
     wheels: int

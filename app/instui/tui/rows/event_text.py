@@ -83,6 +83,7 @@ _GROUP_ENDS = {
     "pause": "a pause",
     "stop": "a request to stop",
     "cancel": "a wheel that was cancelled",
+    "change": "a program without locks, which has changed the same files",
     "failure": "a failure",
 }
 
