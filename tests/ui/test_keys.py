@@ -415,6 +415,7 @@ STEPS: dict[str, Step] = {
     "zoom_in": on_the_timeline("zoom_in", (), "7.5 s are shown"),
     "zoom_out": on_the_timeline("zoom_out", ("plus", "plus"), "7.5 s are shown"),
     "zoom_all": on_the_timeline("zoom_all", ("plus", "plus"), "all is shown"),
+    "fit": on_the_timeline("fit", ("j",), "are shown; again: all of it"),
     "earlier": on_the_timeline("earlier", ("plus",), "zoom 2x  5.62 s to 13.12 s"),
     "later": on_the_timeline("later", ("plus", "h", "h", "h"), "zoom 2x  3.75 s to 11.25 s"),
     "cursor_left": on_the_timeline("cursor_left", ("right",), "cursor at 6."),

@@ -58,7 +58,7 @@ def test_each_key_of_the_timeline_changes_what_is_seen(replayed: Callable[[str],
     near = changed_by(terminal, "+", "zoom 4x")
     changed_by(terminal, "l", "zoom 4x")
     assert changed_by(terminal, "h", "zoom 4x") == near
-    assert changed_by(terminal, "f", "this is the end") != near
+    assert changed_by(terminal, "F", "this is the end") != near
     changed_by(terminal, "-", "zoom 2x")
     assert changed_by(terminal, "0", "all is shown") == whole
     changed_by(terminal, "}", "cursor ", "gap of ")

@@ -349,6 +349,22 @@ def test_the_session_is_drawn_by_what_held_it_up_with_its_parts_named_above() ->
     assert {width_of(line) for line in narrow} == {78}
 
 
+def test_times_beside_the_curves_are_those_of_the_session_whatever_is_shown_of_it() -> None:
+    snapshot = shot(*TWO)
+    found, look = activity(snapshot), look_at(snapshot)
+    whole = [plain(line)[-40:] for line in timeline.head(snapshot, found, look, 120, UNICODE, True)[3:]]
+    near = look._replace(window=Window(0.0, 1.0))
+    assert [plain(line)[-40:] for line in timeline.head(snapshot, found, near, 120, UNICODE, True)[3:]] == whole
+    assert "2.0 s  1 at once, at most" in whole[1]
+
+
+def test_a_label_of_the_axis_gives_way_to_the_cursor_and_to_marks() -> None:
+    window = Window(0.0, 10.0)
+    assert plain(timeline.axis(Look(window, window), 30, UNICODE)) == "0 s   2 s   4 s   6 s   8 s   "
+    pointed = Look(window, window, 2.5, (4.3, 6.0))
+    assert plain(timeline.axis(pointed, 30, UNICODE)) == "0 s    ▼    A     B     8 s   "
+
+
 def test_time_that_nobody_can_explain_is_hatched() -> None:
     timed = [(0.0, events.SpanStarted("open")), (2.0, events.SpanFinished("open", 2.0, 0.0, 0.0))]
     snapshot = shot(*timed, (8.0, events.SessionFinished(0, "", 0, 8.0)))

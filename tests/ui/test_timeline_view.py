@@ -110,7 +110,7 @@ def test_a_window_follows_the_end_until_somebody_looks_elsewhere() -> None:
         window = view.look(view.snapshot).window
         go_to(app, 23.0)
         assert view.look(view.snapshot).window == window
-        await press(pilot, "f")
+        await press(pilot, "F")
         assert view.look(view.snapshot).window.end >= 23.0
         go_to(app, OVER)
         await settle(pilot)
@@ -134,6 +134,54 @@ def test_two_marks_have_a_difference_and_a_third_begins_anew() -> None:
         assert view.cursor is None
 
     on_timeline(check)
+
+
+def test_what_is_selected_or_marked_fills_the_window_and_the_same_key_shows_all_again() -> None:
+    async def check(app: InstuiApp, view: TimelineView, pilot: Pilot[Result]) -> None:
+        await press(pilot, "f")
+        assert "select a row first, or set two marks (m)" in text_of(app)
+        whole = view.look(view.snapshot).window
+        await press(pilot, "j", "j", "f")
+        begin, end = view.selected_time() or (0.0, 0.0)
+        window = view.look(view.snapshot).window
+        assert (window.begin, window.end) == (
+            pytest.approx(begin - 0.05 * (end - begin)),
+            pytest.approx(min(end + 0.05 * (end - begin), whole.end)),
+        )
+        await press(pilot, "f")
+        assert view.look(view.snapshot).window == whole
+        assert "all is shown" in text_of(app)
+        await press(pilot, "right", "m", *["right"] * 6, "m", "f")
+        a, b = view.marks
+        window = view.look(view.snapshot).window
+        assert (window.begin, window.end) == (pytest.approx(a - 0.05 * (b - a)), pytest.approx(b + 0.05 * (b - a)))
+
+    on_timeline(check)
+
+
+def test_a_gap_is_told_by_what_took_most_of_it_and_nothing_is_at_work_where_it_begins() -> None:
+    async def check(app: InstuiApp, view: TimelineView, pilot: Pilot[Result]) -> None:
+        await press(pilot, "right_curly_bracket", "right_curly_bracket")
+        assert "gap of 1.99 s: mostly planning" in text_of(app)
+        found = view.activity(view.snapshot)
+        piece = found.held_up(view.cursor or 0.0)
+        assert piece is not None
+        assert not piece.wheel  # the wheel that was in hand has been handed on
+
+    timed: list[tuple[float, Event]] = [
+        (0.0, events.SpanStarted("acquire")),
+        (0.0, events.WheelAdded("a", "1.0", "a.whl", 100, True)),
+        (0.0, events.UnpackStarted("a", 40, 100, 1)),
+        (4.0, events.UnpackFinished("a", 40, 100)),
+        (4.01, events.SyncStarted("store")),
+        (4.51, events.SyncFinished("store", 0.5)),
+        (4.51, events.SpanFinished("acquire", 4.51, 0.0, 0.0)),
+        (4.51, events.SpanStarted("plan")),
+        (6.0, events.SpanFinished("plan", 1.49, 0.0, 0.0)),
+        (6.0, events.SpanStarted("stage")),
+        (6.0, events.StageStarted("a", 40, 1)),
+    ]
+    on_timeline(check, recorded(timed), 7.0)
 
 
 def test_news_are_visited_in_time_and_their_wheels_selected() -> None:

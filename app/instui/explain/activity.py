@@ -1,6 +1,6 @@
 """What happened in a session, in the order of time: what lanes and curves of the timeline are made of."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, groupby
 from math import inf
@@ -8,10 +8,11 @@ from math import inf
 from instui.monitor.model import Phase, Prefix, Snapshot, Wait, WheelState
 from instui_engine.values import NamedTuple
 
-from .attribution import KIND_OF, WAITS, Attribution, Piece, attribute
+from .attribution import KIND_OF, WAITS, Attribution, Kind, Piece, attribute
 
 _LEAST_SHARE = 0.005  # of the whole time that a gap has
 _SHORTEST = 0.01  # seconds: a shorter one could only be called 0.00 s
+_HANDED_ON = 0.02  # seconds in which a wheel is handed on: the critical path counts them as work on it, still
 
 
 class Concurrency:
@@ -75,6 +76,16 @@ class Activity(NamedTuple):
         piece = self.attribution.pieces[place] if place >= 0 else None
         return piece if piece is not None and t <= piece.end else None
 
+    def mostly(self, begin: float, end: float) -> tuple[Kind | None, float]:
+        """What held the session up longest between two times, and for which part of them; None if nothing is known."""
+        seconds: dict[Kind, float] = {}
+        for place in range(max(bisect_right(self.starts, begin) - 1, 0), bisect_left(self.starts, end)):
+            piece = self.attribution.pieces[place]
+            within = min(piece.end, end) - max(piece.begin, begin)
+            seconds[piece.kind] = seconds.get(piece.kind, 0.0) + max(within, 0.0)
+        kind = max(seconds, key=lambda one: seconds[one], default=None)
+        return (kind, seconds[kind] / (end - begin)) if kind is not None and end > begin else (None, 0.0)
+
 
 def activity(snapshot: Snapshot) -> Activity:
     """What happened so far. This goes through all wheels: not to be made for every frame."""
@@ -125,8 +136,19 @@ def _gaps(found: Attribution, busy: Concurrency) -> list[tuple[float, float]]:
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:
             merged.append((begin, end))
+    starts = [piece.begin for piece in found.pieces]
+    gaps = [(_after_work(found.pieces, starts, begin), end) for begin, end in merged]
     least = max(_LEAST_SHARE * found.wall, _SHORTEST)
-    return [(begin, end) for begin, end in merged if end - begin >= least]
+    return [(begin, end) for begin, end in gaps if end - begin >= least]
+
+
+def _after_work(pieces: Sequence[Piece], starts: Sequence[float], begin: float) -> float:
+    """Where a gap begins for who sees the critical path, too: when the wheel before it has been handed on."""
+    place = bisect_right(starts, begin) - 1
+    if place < 0 or not pieces[place].wheel or pieces[place].kind in WAITS:
+        return begin
+    end = pieces[place].end
+    return end if begin < end <= begin + _HANDED_ON else begin
 
 
 def work_of(wheel: WheelState, now: float) -> list[Piece]:

@@ -28,8 +28,11 @@ def lanes(snapshot: Snapshot, path: str, width: int, height: int, glyphs: Glyphs
     if not number:
         plan = snapshot.lock(path)
         by_plan = [wheel_label(snapshot, key) for key in plan.collision] if plan else []
-        text = f"will take turns, in this order: {f' {glyphs.arrow} '.join(by_plan)}" if by_plan else "not taken yet"
-        return [line((f"{title}   ", "text"), (text, "age" if by_plan else "dim"))]
+        if not by_plan:
+            return [line((f"{title}   ", "text"), ("not taken yet", "dim"))]
+        turns_there = f"{units.count(len(by_plan), 'wheel')} will take turns, in this order:"
+        order = wrapped(f" {glyphs.arrow} ".join(by_plan), width - 4, max(height - 1, 1))
+        return [line((f"{title}   ", "text"), (turns_there, "age")), *(line((f"  {row}", "age")) for row in order)]
     begin = min([*(lane.requested for lane in others), *(turn.requested for _, _, turn in turns)])
     ends = [turn.released for _, _, turn in turns]
     end = max([begin + 0.001, *(lane.released for lane in others), *(t if t is not None else snapshot.t for t in ends)])

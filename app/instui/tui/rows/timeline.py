@@ -10,7 +10,7 @@ from instui.monitor.model import Phase, Snapshot
 from instui.monitor.names import PARTS, holder_name, wait_target
 from instui.tui.text import scale
 from instui.tui.text.glyphs import Glyphs
-from instui.tui.text.pieces import Line, fit, joined, line, middle, plain, safe, tail, width_of
+from instui.tui.text.pieces import Line, fit, joined, line, middle, safe, tail, width_of
 from instui.tui.text.pieces import Piece as Text
 from instui_engine.values import NamedTuple
 
@@ -137,12 +137,13 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
     ]
     if curves:
         busy, waiting = found.busy, found.waiting
-        total = busy.seconds(window.begin, window.end)
+        begin, end = found.attribution.begin, found.attribution.end  # whatever is shown of it, like all other times
+        total = busy.seconds(begin, end)
         drawn = curve(busy, max(busy.most, 1), "dim", window, snapshot.t, sizes.track, glyphs)
         note = line((f"{busy.most} at once, at most", "dim")) if busy.most else ()
         label = line((tail("wheels at work", sizes.label), "dim"))
         lines.append(_row(label, drawn, units.seconds(total), note, sizes, "dim"))
-        total = waiting.seconds(window.begin, window.end)
+        total = waiting.seconds(begin, end)
         drawn = curve(waiting, max(waiting.most, 1), "wait", window, snapshot.t, sizes.track, glyphs)
         note = line((f"{waiting.most} at once, at most", "dim")) if waiting.most else ()
         label = line(("wheels waiting", "dim"))
@@ -160,14 +161,20 @@ def _unexplained(found: Attribution) -> Line:
 
 
 def axis(look: Look, width: int, glyphs: Glyphs) -> Line:
-    """The ticks, with the cursor and the marks on them."""
-    cells: list[Cell] = [(character, "dim") for character in plain(scale.header(*look.window, width))]
+    """The ticks, with the cursor and the marks on them; a label gives way to a sign, half of one is none."""
+    signs: dict[int, Cell] = {}
     for sign, t, style in [
         *((sign, t, "strong") for sign, t in zip("AB", look.marks, strict=False)),
         *([(glyphs.down, look.cursor, "accent")] if look.cursor is not None else []),
     ]:
         if 0 <= (column := look.window.column(t, width)) < width:
-            cells[column] = (sign, style)
+            signs[column] = (sign, style)
+    cells: list[Cell] = [(" ", "dim")] * width
+    for tick in scale.axis(*look.window, width):
+        if not any(tick.cell <= column < tick.cell + len(tick.text) for column in signs):
+            cells[tick.cell : tick.cell + len(tick.text)] = [(character, "dim") for character in tick.text]
+    for column, cell in signs.items():
+        cells[column] = cell
     return line_of(cells)
 
 

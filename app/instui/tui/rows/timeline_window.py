@@ -38,6 +38,11 @@ class Window(NamedTuple):
         about = min(max(about, self.begin), self.end)
         return Window(*_from(about - (about - self.begin) * length / self.seconds, length)).within(whole)
 
+    def with_margin(self, share: float, whole: "Window") -> "Window":
+        """The window and this share of its length on both sides, as far as there is time."""
+        margin = max(share * self.seconds, (_SHORTEST - self.seconds) / 2)
+        return Window(max(self.begin - margin, whole.begin), min(self.end + margin, whole.end))
+
     def moved(self, share: float, whole: "Window") -> "Window":
         """The window later by this share of its length, at most to the edge of `whole`."""
         return Window(*_from(self.begin + share * self.seconds, self.seconds)).within(whole)

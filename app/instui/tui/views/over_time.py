@@ -17,6 +17,8 @@ from instui.tui.text.pieces import safe
 from .overview import Overview
 
 _PAN = 0.25  # of the window
+_MARGIN = 0.05  # of what is to fit, on both of its sides
+_ALL = 0.9  # of a gap: what is less is not all that happened in it
 _NEAR = 1e-9  # seconds: the cursor stands on an event that it was sent to
 
 
@@ -43,6 +45,15 @@ class OverTime(Overview):
 
     def selected_bar(self, t: float | None) -> Piece | None:
         """The bar at `t` in what is selected, without a time the longest; None if nothing is."""
+        raise NotImplementedError
+
+    @property
+    def has_selection(self) -> bool:
+        """Whether a row with a time of its own is selected."""
+        raise NotImplementedError
+
+    def selected_time(self) -> tuple[float, float] | None:
+        """From when to when there is something in what is selected; None if nothing is."""
         raise NotImplementedError
 
     def reveal(self, wheel: str) -> None:
@@ -181,6 +192,30 @@ class OverTime(Overview):
         self.notice("all is shown")
         self.refresh_view()
 
+    def _to_fit(self) -> tuple[float, float] | None:
+        """The time between the marks, else that of what is selected."""
+        if len(self.marks) == 2 and self.marks[0] != self.marks[1]:
+            return min(self.marks), max(self.marks)
+        return self.selected_time()
+
+    def no_fit(self) -> str:
+        """Nothing says which time is meant."""
+        return "" if len(self.marks) == 2 or self.has_selection else "select a row first, or set two marks (m)"
+
+    def do_fit(self) -> None:
+        """Show the time between the marks, or that of what is selected; again: everything."""
+        times, look = self._to_fit(), self.look(self.snapshot)
+        if times is None:
+            self.notice("there is nothing in this row")
+            return
+        window = Window(*times).with_margin(_MARGIN, look.whole)
+        if window == look.window and self._window is not None:
+            self.do_zoom_all()
+            return
+        self._set_window(window, look)
+        self.notice(f"{units.seconds(window.seconds)} are shown; again: all of it" if self._window else "all is shown")
+        self.refresh_view()
+
     def no_follow(self) -> str:
         """The end is there, and in sight."""
         over = self.snapshot.over and self._window is None
@@ -228,8 +263,8 @@ class OverTime(Overview):
             self.notice("no gap after this" if step > 0 else "no gap before this")
             return
         begin, end = found.gaps[place]
-        piece = found.held_up((begin + end) / 2)
-        what = f": {timeline_panel.words(piece.kind)}" if piece is not None else ""
+        kind, share = found.mostly(begin, end)
+        what = f": {'mostly ' if share < _ALL else ''}{timeline_panel.words(kind)}" if kind is not None else ""
         self._go_to(begin, f"gap of {units.seconds(end - begin)}{what}")
 
     def _beside(self, times: Sequence[float], step: int) -> int | None:

@@ -223,6 +223,19 @@ class TimelineView(OverTime):
         lane = lane_of(snapshot, found, self._arranged(snapshot, found), self.lanes.selected)
         return timeline_panel.bar_at(lane.pieces, t) if lane is not None else None
 
+    @property
+    def has_selection(self) -> bool:
+        """Whether a lane is selected."""
+        return self.lanes.selected not in ("", FOLD)
+
+    def selected_time(self) -> tuple[float, float] | None:
+        """From the first bar of the selected lane to its last."""
+        snapshot, found = self.snapshot, self.activity(self.snapshot)
+        lane = lane_of(snapshot, found, self._arranged(snapshot, found), self.lanes.selected)
+        if lane is None or not lane.pieces:
+            return None
+        return min(piece.begin for piece in lane.pieces), max(piece.end for piece in lane.pieces)
+
     def reveal(self, wheel: str) -> None:
         """Select the lane of that wheel, where wheels have lanes."""
         if self.mode == "wheel":
