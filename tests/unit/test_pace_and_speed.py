@@ -120,7 +120,34 @@ def test_what_stands_still_for_hours_is_soon_forgotten_when_it_goes_on() -> None
     assert speed.factor(SMALL) < 1.5
 
 
-def test_where_others_take_the_processors_all_is_expected_to_be_slower() -> None:
+def busy(taken: float, done: list[tuple[Work, float]]) -> Speed:
+    """Others took that share of the processors while uv decided."""
     speed = Speed()
-    speed.expect(1.0)
-    assert speed.files > speed.size > 1.0
+    speed.expect(taken)
+    for work, seconds in done:
+        speed.measure(work, seconds, seconds)
+    return speed
+
+
+@pytest.mark.parametrize(("taken", "slower"), [(0.0, 1.0), (0.5, 1.0), (0.8, 2.0), (0.9, 4.0), (1.0, 20.0)])
+def test_where_others_take_the_processors_all_is_expected_to_be_slower(taken: float, slower: float) -> None:
+    speed = busy(taken, [])
+    assert speed.files == pytest.approx(slower)
+    assert speed.size == pytest.approx(slower)
+    assert speed.expected == pytest.approx(slower)
+    assert speed.doubt(SMALL) <= Speed().doubt(SMALL)
+
+
+def test_where_others_have_the_processors_what_was_measured_is_forgotten_again() -> None:
+    slow = [(SMALL, 4.0)] * 4
+    known, unknown = busy(0.8, slow), busy(0.0, slow)
+    assert known.files > 1.3 * 2.0 and unknown.files > 4.0
+    for speed in known, unknown:
+        speed.measure(Work(), 0.0, 10.0)
+    assert known.files == pytest.approx(2.0, rel=0.15)
+    assert unknown.files > 4.0
+
+
+def test_where_others_have_the_processors_the_work_that_is_done_counts_not_its_time() -> None:
+    assert busy(0.9, [(SMALL, 4 * 0.52)]).doubt(SMALL) > 0.25
+    assert busy(0.9, [(SMALL, 8 * 0.52)] * 8).files > 1.1 * 4.0  # but it is learned that all is slower still

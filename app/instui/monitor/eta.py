@@ -19,7 +19,9 @@ The model, step by step:
    machine; if much of the work is one wheel, as some of its files are unpacked several times as fast as others (on
    ext4, files are made slowly for minutes after many were removed); and if old versions are to be removed. Doubts are
    taken to be independent, so their squares are added.
-6. The time is shown only while the doubt is small: about a fifth of what is left, or half a second. What is shown
+6. Where others took more than half of the processors while uv decided, that says how slow all will be, better than
+   what is measured (`speed`), and the small steps, too. The prediction is in doubt as far as it has moved of late.
+7. The time is shown only while the doubt is small: about a fifth of what is left, or half a second. What is shown
    follows the prediction smoothly.
 
 The constants were found with recorded installs, on quiet machines and on busy ones. `tests/support/time_left.py` prints
@@ -45,12 +47,16 @@ PATIENCE = 1.0  # seconds of waiting for others or the disk, or of planning too 
 
 _COMMIT, _COMMITTED = 0.08, 0.7e-3  # seconds to commit at all, and for each wheel
 _BUSY = 4.0  # times what the small steps of a session take longer on a busy machine: so far they may be wrong
+_BUSY_SEEN = 0.5  # of their time, if it was seen how busy the machine is
+_BEGIN_STAGE = 0.04  # seconds more of these, until a busy machine begins to stage
 _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 
 # the share by which the pace of what is left always differs: of work on the new files, of work on those they replace,
 # and of their removal, where caches and the disk decide it, and some trees have many times as many files as others
 _RESTLESS, _RESTLESS_OLD, _RESTLESS_CLEAN = 0.1, 0.3, 1.2
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
+_LINKING = 0.8  # by so much more than unpacking, staging is slowed by those who take all processors
+_LATE = 0.5  # of the time of staging in which nothing came of it: so far what is left may be wrong
 _IDLE = 0.75  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
 _RATE = 10e6  # bytes in a second, as long as nothing has come
 
@@ -60,6 +66,10 @@ _INSIDE = 0.2  # of the time that one wheel takes longer than all others: its fi
 
 _TELL, _TELL_LEAST = 0.22, 0.45  # the most doubt to be told: of what is left, or seconds
 _HIDE, _HIDE_LEAST = 0.35, 0.7  # and to be told any longer
+# where others have the processors, it is told with less doubt only: all of these but the first are divided by 1 and so
+# many times the logarithm of how much slower all is; and as the end that is predicted moved, by that share it may again
+_STRICT, _LATER, _EARLIER = 0.3, 0.8, 0.3
+_MOVED = 5.0  # seconds of which it counts, or as many as are left, but one at least
 # the end that is told follows predictions in so many seconds, or in what is left by so much, if that is shorter
 _SLOWNESS, _FOLLOW = 0.3, 5.0
 _OVERDUE = 1.0  # seconds that an end may be late
@@ -73,7 +83,8 @@ class How(NamedTuple):
 
     `jobs` workers have a processor each. `copies`: it stages by copies. `replaces`: all wheels are taken to replace
     installed ones, as long as there is no plan. `cleaned`: the share of what is to be removed in the end that is gone.
-    `taken`: the share of the processors that others took while uv decided, 0.0 if that is unknown.
+    `taken`: the share of the processors that others took while uv decided, 0.0 if that is unknown. `named`: all wheels
+    that uv chose are known.
     """
 
     jobs: int
@@ -83,6 +94,7 @@ class How(NamedTuple):
     replaces: bool = False
     cleaned: float = 0.0
     taken: float = 0.0
+    named: bool = True
 
 
 class Left(NamedTuple):
@@ -103,6 +115,7 @@ class Estimator:
         self._downloads = Downloads()
         self._unpacking, self._staging = Speed(), Pace(_RESTLESS)
         self._replacing, self._cleaning = Pace(_RESTLESS_OLD), Pace(_RESTLESS_CLEAN)
+        self._ends: tuple[tuple[float, float], ...] = ()  # as predicted at the last times, where others have processors
         self._end = 0.0  # as it is told
         self._is_told = False
 
@@ -131,13 +144,13 @@ class Estimator:
             self._measure(t, elapsed, before, now, how)
             self._measure_replacing(elapsed, before, was, now, how)
         self._before = t, now, how
-        has_begun = now.begun or (now.wheels > 0 and how.part in _AFTER_RESOLVE)
+        has_begun = how.named and (now.begun or (now.wheels > 0 and how.part in _AFTER_RESOLVE))
         left = self._predict(t, now, how) if has_begun else None
         if left is None:
             self._is_told = False
         else:
             self._follow(t, elapsed, left)
-            self._decide(left)
+            self._decide(left if self._unpacking.expected == 1 else self._moved(t, left))
 
     def _measure(self, t: float, elapsed: float, before: Standing, now: Standing, how: How) -> None:
         is_fetching = bool(now.fetching or before.fetching)
@@ -173,11 +186,12 @@ class Estimator:
 
     def measured(self, now: Standing, how: How, took: Mapping[str, float]) -> Measured:
         """What the session has shown of the machine, when it is over; `took`: the seconds of its parts."""
-        plan, stage, commit, clean = (took.get(name, 0.0) for name in ("plan", "stage", "commit", "clean"))
+        slower = self._unpacking.expected  # others have done that, which is no property of the machine
+        plan, stage, commit, clean = (took.get(name, 0.0) / slower for name in ("plan", "stage", "commit", "clean"))
         return measured(
             Took(
                 unpacked=self._late_work,
-                unpacking=self._late_seconds,
+                unpacking=self._late_seconds / slower,
                 staged=_staging(now.staged, how, USUAL),
                 staging=stage * how.jobs,
                 copies=how.copies,
@@ -198,12 +212,19 @@ class Estimator:
         replacing = self._left_to_replace(t, now, how)
         if replacing is None:
             return None
-        usual = _COMMIT + _COMMITTED * now.to_commit
-        steps = usual * max(self._unpacking.files, 1.0)
         acquiring = self._left_to_acquire(now, rate, how.jobs)
-        staging = self._left_to_stage(now, how)
-        parts = acquiring, staging, replacing, Left(steps, _BUSY * (steps - usual))
+        staging = self._left_to_stage(t, now, how)
+        parts = acquiring, staging, replacing, self._left_of_steps(now, how)
         return Left(sum(part.seconds for part in parts), hypot(*(part.doubt for part in parts)))
+
+    def _left_of_steps(self, now: Standing, how: How) -> Left:
+        """For the small steps of the session, of which each waits for a processor where others have them."""
+        usual, slower = _COMMIT + _COMMITTED * now.to_commit, self._unpacking.expected
+        if slower > 1:
+            begin = 0.0 if how.part in _AFTER_STAGE else _BEGIN_STAGE
+            return Left(slower * (usual + begin), _BUSY_SEEN * slower * (usual + begin))
+        steps = usual * max(self._unpacking.files, 1.0)
+        return Left(steps, _BUSY * (steps - usual))
 
     def _left_to_acquire(self, now: Standing, rate: float, jobs: int) -> Left:
         """Until all is fetched and unpacked."""
@@ -241,15 +262,20 @@ class Estimator:
             doubts.append(until(1.0, rate / (1 + unsure)) - shared)
         return Left(seconds, hypot(*doubts))
 
-    def _left_to_stage(self, now: Standing, how: How) -> Left:
+    def _left_to_stage(self, t: float, now: Standing, how: How) -> Left:
         """Until all is staged, and synced if it is copied."""
         if not now.to_stage.files:
             return Left(0.0, 0.0)
         alike = _unpacking(now.to_stage if how.copies else Content(1.0), self.rates)  # links have no bytes
-        factor, doubt = self._unpacking.factor(alike), self._unpacking.doubt(alike)
+        slowed = 1 + _LINKING * how.taken
+        factor, doubt = slowed * self._unpacking.factor(alike), self._unpacking.doubt(alike)
+        strange = abs(log(factor / (slowed * self._unpacking.expected)))
         stage = self._staging.factor(factor)
         seconds = stage * _staging(now.to_stage, how, self.rates) / how.jobs
-        wrong = seconds * self._staging.doubt(hypot(doubt, _UNLIKE * (1 + abs(log(factor)))))
+        wrong = seconds * self._staging.doubt(hypot(doubt, _UNLIKE * (1 + strange)))
+        if how.part == "stage":
+            late = t - how.since - stage * _staging(now.staged, how, self.rates) / how.jobs
+            wrong = hypot(wrong, _LATE * max(late, 0.0))
         if how.copies and how.part not in _AFTER_STAGE:
             seconds += _SYNCED * (seconds + stage * _staging(now.staged, how, self.rates) / how.jobs)
         return Left(seconds, wrong)
@@ -270,6 +296,13 @@ class Estimator:
         doubt = self._replacing.doubt(_UNLIKE)
         return Left(commit + clean, commit * doubt + unsure * self._cleaning.doubt(doubt))
 
+    def _moved(self, t: float, left: Left) -> Left:
+        """As far as the predicted end has moved of late, it is in doubt: the others come and go."""
+        begin, end = t - min(max(left.seconds, 1.0), _MOVED), t + left.seconds
+        self._ends = (*(one for one in self._ends if one[0] >= begin), (t, end))
+        earliest, latest = min(one for _, one in self._ends), max(one for _, one in self._ends)
+        return left._replace(doubt=hypot(left.doubt, _LATER * (end - earliest) + _EARLIER * (latest - end)))
+
     def _follow(self, t: float, elapsed: float, left: Left) -> None:
         """Let the end that is told follow what is predicted: the less is left, the faster."""
         end = t + left.seconds
@@ -280,8 +313,9 @@ class Estimator:
 
     def _decide(self, left: Left) -> None:
         """Whether to tell it: from when little is in doubt until much more is."""
-        is_sure = left.doubt <= max(_TELL * left.seconds, _TELL_LEAST)
-        may_stay = self._is_told and left.doubt <= max(_HIDE * left.seconds, _HIDE_LEAST)
+        part = 1 / (1 + _STRICT * log(self._unpacking.expected))
+        is_sure = left.doubt <= max(_TELL * left.seconds, part * _TELL_LEAST)
+        may_stay = self._is_told and left.doubt <= part * max(_HIDE * left.seconds, _HIDE_LEAST)
         self._is_told = may_stay or is_sure
 
 

@@ -313,6 +313,7 @@ class SessionRecord:
             replaces=replaces,
             cleaned=self.cleaned,
             taken=self.periods.taken(self.session.cpus),
+            named=len(self.wheels) >= self.resolved,
         )
         return how if part is None else how._replace(part=part.name, since=part.begin)
 
