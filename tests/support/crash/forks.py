@@ -68,6 +68,8 @@ def _serve(library: str, requests: IO[str], answers: IO[str]) -> None:
         import_module(f"instui.cli.{name}")
     import_module("instui.__main__")
     import_module("instui.terminal")
+    import_module("instui.importing").load_argparse()
+    import_module("instui.cli.parser").parse(["install", "--ui", "plain", "a.whl"])  # patterns that are compiled once
     begin = ctypes.CDLL(library).inject_begin
     gc.collect()
     gc.freeze()  # or a fork would copy all of it when it collects
