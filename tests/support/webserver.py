@@ -61,7 +61,7 @@ class WebServer:
         class Handler(_Handler):
             web = server
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._http = _Server(("127.0.0.1", 0), Handler)
         self._http.daemon_threads = True
         self._http.block_on_close = False
         if context:
@@ -92,6 +92,10 @@ class WebServer:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a connection that finds the queue full is tried again by the kernel, a second later
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -136,7 +136,9 @@ def predicted(what_if: WhatIf, wall: float) -> str:
     differs = abs(what_if.predicted - wall) > max(LEAST_NOISE, LEAST_NOISE * wall)
     if what_if.uncertain:
         return f"cannot tell; perhaps {seconds(what_if.predicted)}" if differs else "cannot tell"
-    return seconds(what_if.predicted) if differs else "no change"
+    if not differs:
+        return "no change"
+    return f"{'about ' if what_if.within else ''}{seconds(what_if.predicted)}"
 
 
 def kept(what_if: Sequence[WhatIf], wall: float) -> str:
@@ -176,6 +178,7 @@ def as_json(explanation: Explanation) -> dict[str, object]:
                 "predicted": round(one.predicted, 6),
                 "uncertain": one.uncertain,
                 "keeps": round(one.keeps, 6),
+                "within": round(one.within, 6),
             }
             for one in explanation.what_if
         ],

@@ -7,11 +7,12 @@ the measured times of work are first divided by how much of a processor each wor
 What work would take is known only as far as the journal knows what it was:
 
 * what programs do takes as long again, whoever does it, and is shared by processors;
-* what the operating system does for them (files, memory) is not: the same command takes half of it or twice as much;
+* what the operating system does for them (files, memory) may take longer where several ask for it at once;
 * the rest are waits. If processors were idle, for a disk, which may serve several at a time, or one after the other. If
-  other programs used the processors, for these, and nobody knows whether they will be there again.
+  other programs used the processors, for these. They will share them fairly if they are there again, which nobody
+  knows.
 
-So a period has a range. Where the journal says nothing of what it was, all of it may be the operating system's.
+So a period has a range. Where the journal says nothing of what it was, all of it may be waits.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -22,13 +23,13 @@ from instui.monitor.spans import SessionSpan
 from instui_engine.values import NamedTuple
 
 from .findings import Case
-from .schedule import Task, Team, schedule, unshared
+from .schedule import QUIET, Machine, Task, Team, schedule, unshared
 
 FILES_EACH = 1500  # files of hard links for which the engine starts one more process
 WORTHWHILE = 4 << 20  # bytes of wheel files for which it starts one more to unpack
 EACH = 64 << 10  # bytes that each wheel counts for besides its own
 _CROWD = 300  # wheels that take turns; to schedule more of them again takes too long, so they stay as they were
-_SYSTEM = 0.5  # of what the operating system takes for the same work, by which that differs from time to time
+_BESIDE = 0.15, 0.6  # of what the system takes for work, which it takes more, likely and at most, beside other work
 
 
 class Range(NamedTuple):
@@ -40,25 +41,24 @@ class Range(NamedTuple):
 
     @property
     def spread(self) -> float:
-        """By how much it may be more or less."""
-        return (self.most - self.least) / 2
+        """By how much it may be more or less than is likely."""
+        return max(self.most - self.likely, self.likely - self.least)
 
 
-# of a processor, to start a helper process that unpacks: some 0.04 s, of which much may be over when there is work
-_HELPER = Range(0.0, 0.05, 0.1)
+# of a processor, to start a helper process that unpacks
+_HELPER = Range(0.04, 0.065, 0.1)
 
 
 class Mixture(NamedTuple):
-    """What the work of a period was: shares of its seconds, which are one in all, and what processors were left.
+    """What the work of a period was: shares of its seconds, which are one in all, and on what machine it was done.
 
-    `crowded`: of the `waiting`, what other programs may be the reason for. `free`: how many processors did this work or
-    nothing.
+    `crowded`: of the `waiting`, what other programs may be the reason for.
     """
 
-    system: float = 1.0
-    waiting: float = 0.0
+    system: float = 0.0
+    waiting: float = 1.0
     crowded: float = 0.0
-    free: float = float("inf")
+    machine: Machine = QUIET
 
 
 class Period(NamedTuple):
@@ -71,30 +71,34 @@ class Period(NamedTuple):
     latest: float = 0.0  # it lasts at least until then, whatever the workers do: downloads
     mixture: Mixture = Mixture()
 
-    def scheduled(self, team: Team, share: float = 1.0, start: float = _HELPER.likely) -> float:
+    def scheduled(
+        self, team: Team, share: float = 1.0, start: float = _HELPER.likely, machine: Machine = QUIET
+    ) -> float:
         """The seconds that it takes with that team, if of all work that share is left, and a helper takes `start`."""
         starts = (Task(0.0, start, float("-inf")),) * team.helpers
         tasks = self.tasks if share == 1.0 else [task._replace(seconds=share * task.seconds) for task in self.tasks]
-        return max(self.latest, schedule((*starts, *tasks), team.workers, team.cpus))
+        return max(self.latest, schedule((*starts, *tasks), team.workers, team.cpus, machine))
 
     def again(self, present: Team, team: Team) -> Range:
         """The seconds that it takes if the work is done again, by that team instead of the present one."""
         if team == present:
             took = self.scheduled(team)
             return Range(took, took, took)
-        mixture = self.mixture
-        used, waited = 1.0 - mixture.waiting, mixture.waiting * self.seconds
-        less, more = (how * _SYSTEM * mixture.system for how in (-1, 1))
-        slower = team.limited(mixture.free / used if used else float("inf"))  # workers who wait share less
+        system, waiting, crowded, machine = self.mixture
+        work, disk = 1.0 - crowded, waiting - crowded
+        # else work was beside other work in this run, too
+        beside, most = (share * system if present.processes == 1 else 0.0 for share in _BESIDE)
+        machines = [one._replace(beside=most) for one in (machine, QUIET)]
         found = [
-            self.scheduled(team, 1.0 + less, _HELPER.least),  # they wait for a disk as they do now, side by side
-            self.scheduled(slower, 1.0 + more, _HELPER.most),
-            # it serves one after the other
-            max(self.latest, self.scheduled(team, used + less, _HELPER.least) + waited),
-            max(self.latest, self.scheduled(team.limited(mixture.free), used + more, _HELPER.most) + waited),
+            self.scheduled(team, work, _HELPER.least),  # they wait for a disk as they do now, side by side
+            *(self.scheduled(team, work, _HELPER.most, one) for one in machines),
         ]
-        alone = self.scheduled(team, 1.0 - mixture.crowded + less, _HELPER.least)
-        return Range(min(alone, *found), (min(found) + max(found)) / 2, max(found))
+        likely = self.scheduled(team, work, _HELPER.likely, machine._replace(beside=beside))
+        if disk:  # it may serve one after the other
+            serial = self.scheduled(team, work - disk, _HELPER.most, machines[0]) + disk * self.seconds
+            found.append(serial)
+            likely = (likely + serial) / 2
+        return Range(min(likely, *found), likely, max(likely, *found))
 
 
 def periods(case: Case) -> Iterable[Period]:
@@ -130,8 +134,11 @@ def mixture(case: Case, span: SessionSpan, tasks: Sequence[Task], team: Team) ->
     system, waiting = used * min(span.system / span.cpu, 1.0), 1.0 - used
     if span.idle < 0:
         return Mixture(system, waiting)
-    others = max(case.cpus * seconds - span.cpu - span.idle, 0.0)
-    return Mixture(system, waiting, min(others / work, waiting), (span.cpu + span.idle) / seconds)
+    seen = max(case.cpus * seconds - span.cpu - span.idle, 0.0)  # seconds that other programs used
+    crowded = min(seen / work, waiting)
+    # who had to share wanted more than that: as much as explains what was left for this work
+    wanted = case.cpus * (used + crowded) / used - team.processes if crowded and used else 0.0
+    return Mixture(system, waiting, crowded, Machine(case.cpus, max(wanted, seen / seconds)))
 
 
 def _unpacking(

@@ -28,6 +28,26 @@ class Task(NamedTuple):
         return bool(self.exclusive & other.exclusive or self.exclusive & other.shared or self.shared & other.exclusive)
 
 
+class Machine(NamedTuple):
+    """Where tasks run: so many `processors`, of which other programs would use `others`; the system shares them fairly.
+
+    `beside`: by which part of it a task takes longer while another one runs beside it.
+    """
+
+    processors: float = float("inf")
+    others: float = 0.0
+    beside: float = 0.0
+
+    def speed(self, busy: float) -> float:
+        """How fast each task is, where so many are busy."""
+        wanted = busy + self.others
+        share = 1.0 if wanted <= self.processors else self.processors / wanted
+        return share / (1.0 + self.beside) if busy > 1 else share
+
+
+QUIET = Machine()
+
+
 class Team(NamedTuple):
     """Who is at work: workers, of whom `cpus` do not slow each other down; first, `helpers` of them have to start."""
 
@@ -35,12 +55,13 @@ class Team(NamedTuple):
     cpus: float = float("inf")
     helpers: int = 0
 
-    def limited(self, cpus: float) -> "Team":
-        """The team where there are no more than so many processors, but one."""
-        return self._replace(cpus=min(self.cpus, max(cpus, 1.0)))
+    @property
+    def processes(self) -> float:
+        """How many of them can be at work at a time."""
+        return min(self.workers, self.cpus)
 
 
-def schedule(tasks: Sequence[Task], workers: int, cpus: float) -> float:
+def schedule(tasks: Sequence[Task], workers: int, cpus: float, machine: Machine = QUIET) -> float:
     """When all `tasks` are done: by order among those that are ready, on `workers`, which share `cpus` processors.
 
     As all that run are equally fast, they are compared by `work`, which is what a task would have done that had run
@@ -65,7 +86,8 @@ def schedule(tasks: Sequence[Task], workers: int, cpus: float) -> float:
                 heappush(running, (work + entry[2].seconds, number, entry[2]))
         for entry in blocked:
             heappush(waiting, entry)
-        speed = min(1.0, cpus / len(running)) if running else 1.0
+        busy = min(cpus, len(running))
+        speed = busy / len(running) * machine.speed(busy) if running else 1.0
         ends = (running[0][0] - work) / speed if running else float("inf")
         arrives = coming[-1].ready - now if coming else float("inf")
         now, work = now + min(ends, arrives), work + min(ends, arrives) * speed

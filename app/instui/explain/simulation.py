@@ -8,7 +8,8 @@ prediction says how much of that it keeps.
 
 A prediction is certain if, by all that the journal knows of the work, the session would have ended within a fifth of
 it. The present run is scheduled in the same way: how far that is from what was measured counts as doubt, too. So does
-what any two runs differ by, where that is much of what is left, and of what is saved.
+what any two runs differ by. Where that is more than a fifth of what is left, but little of what is saved, the
+prediction says by how much it may be wrong.
 """
 
 from instui.monitor.model import Phase
@@ -22,11 +23,12 @@ from .standstill import without
 
 LEAST_NOISE = 0.03  # of the wall clock, and in seconds: two runs of one command differ by that, too
 CLOSE = 0.2  # of a prediction: by more than that it may not be wrong
-_VARIES = 0.08  # seconds by which two runs of one command differ, however short they are
+_VARIES = 0.05  # seconds by which two runs of one command differ, however short they are
 _OF_SAVED = 0.1  # of what is saved: whoever hears how much that is does not ask for so little
 _LONG = 0.1  # of the wall clock: work that follows --jobs, but is not scheduled again
 _WARM = (0.45, 0.75)  # of what uv needs processors for with an empty cache of its own, it needs with a full one
-_FRESH = 0.6  # of what the system needs to stage files that were made a moment ago, it saves with older ones, at most
+_FRESH = 0.3  # of what the system needs to stage files that were made a moment ago, it saves with older ones, at most
+_LOCK_FILE = (0.7, 0.85, 1.0)  # of what a lock file takes, which is saved when its wheels are in the cache
 _UV_CACHED = "how long uv takes with a full cache is not known"
 JOBS = (2, 4, 8)
 _NOTHING = Range(0.0, 0.0, 0.0)
@@ -36,7 +38,8 @@ class WhatIf(NamedTuple):
     """How long the session would have taken with that change; `uncertain` if that may be wrong, or no difference.
 
     `keeps`: seconds of it that uv and servers took in this run, which the change does not reach. `unknown`: what is not
-    known, in words, where one thing makes it uncertain.
+    known, in words, where one thing makes it uncertain. `within`: seconds by which it may be wrong though it is not
+    uncertain, as that is little of what is saved; 0.0 if it is at most a fifth of what is predicted.
     """
 
     change: str
@@ -44,6 +47,7 @@ class WhatIf(NamedTuple):
     uncertain: bool
     keeps: float = 0.0
     unknown: str = ""
+    within: float = 0.0
 
 
 class Simulation:
@@ -88,10 +92,13 @@ class Simulation:
         """What is left if so much is saved, or by `spread` more or less."""
         predicted = max(self.wall - saving, 0.0)
         is_noise = 0 < abs(saving) <= self.noise and self.noise > self._least
-        may_be_wrong = spread > max(CLOSE * predicted, LEAST_NOISE)
+        may_be_wrong, within = spread > max(CLOSE * predicted, LEAST_NOISE), 0.0
         if abs(saving) > self._least:  # else it is no change
-            may_be_wrong |= spread + _VARIES > max(CLOSE * predicted, _OF_SAVED * saving)
-        return WhatIf(change, predicted + self._halted, uncertain or is_noise or may_be_wrong, keeps)
+            doubt = spread + _VARIES
+            may_be_wrong |= doubt > max(CLOSE * predicted, _OF_SAVED * saving)
+            within = doubt if doubt > CLOSE * predicted else 0.0
+        uncertain |= is_noise or may_be_wrong
+        return WhatIf(change, predicted + self._halted, uncertain, keeps, within=0.0 if uncertain else within)
 
     def _kept(self, *servers: Kind) -> float:
         """The seconds of uv, where it asked an index, and of these kinds of work of servers."""
@@ -151,14 +158,14 @@ class Simulation:
             if span.name == "stage":
                 took, system = (span.end or span.begin) - span.begin, span.system if span.system >= 0 else span.cpu
                 found += min(system, took * system / span.cpu if span.cpu > 0 else took)
-        return Range(0.0, found * _FRESH / 2, found * _FRESH)
+        return Range(0.0, 0.0, found * _FRESH)  # as a rule nothing: measured
 
     def _resolution(self) -> Range:
         """What is saved where uv has in its own cache what it asked for, and we what a lock file says."""
         snapshot = self._case.snapshot
         took = self._case.attribution.seconds("resolve")
         if not snapshot.doings:  # it was not asked
-            return Range(took / 2, took * 3 / 4, took)  # measured: nine tenths of what a lock file takes
+            return Range(*(took * share for share in _LOCK_FILE))
         cpu = sum(span.cpu for span in snapshot.spans if span.name == "resolve")
         least, most = (max(took - share * cpu, 0.0) for share in reversed(_WARM)) if cpu else (0.0, took)
         return Range(least, (least + most) / 2, most)

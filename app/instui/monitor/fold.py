@@ -250,7 +250,7 @@ class Fold:
                     record.environment = EnvironmentLock(event.path, "free", t, (), 0.0, 0.0)
                 record.periods.begin_wait(event.what, event.wheel, event.path, event.holders, t)
             case events.WaitFinished():
-                record.periods.end_wait(event.what, event.wheel, t)
+                record.periods.end_wait(event.what, event.wheel, t, event.waited)
             case events.GroupFinished():
                 groups = record.periods.groups
                 record.periods.groups = groups._replace(
@@ -261,7 +261,8 @@ class Fold:
                 if isinstance(event, events.EnvironmentWaiting):
                     record.periods.begin_wait("environment", "", event.path, event.holders, t)
                 else:
-                    record.periods.end_wait("environment", "", t)
+                    waited = event.waited if isinstance(event, events.EnvironmentGranted) else 0.0
+                    record.periods.end_wait("environment", "", t, waited)
             case events.RecoveryStarted():
                 record.recover(Recovery(t, event.wheel, event.version, event.session, "running", ()))
             case events.RecoveryFinished():
@@ -472,7 +473,12 @@ class Fold:
         lock.wait(Waiter(wheel.key, event.mode, since, holders), record.session)
 
     def _lock_granted(self, wheel: WheelRecord, t: float, event: events.LockGranted) -> None:
-        record = self._record
+        record, wait = self._record, wheel.waits_for
+        if wait is not None and wait.behind == wheel.acquisitions[-1].requested:
+            # it began before it was told: to find out who is in the way takes a while
+            since = max(min(wait.since, t - event.waited), 0.0)
+            wheel.waits_for = wait._replace(since=since, behind=since)
+            wheel.acquire(wheel.acquisitions[-1]._replace(requested=since))
         record.end_wait(wheel, t)
         wheel.requested = None
         record.enter(wheel, Phase.COMMIT, t)

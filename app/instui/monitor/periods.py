@@ -176,11 +176,15 @@ class Periods:
             # each as it was named last, and the latest ones
             self.waits[place] = old._replace(holders=tuple(named.values())[-_HOLDERS:])
 
-    def end_wait(self, what: str, wheel: str, t: float) -> None:
-        """Note that this wait is over, if there was one."""
+    def end_wait(self, what: str, wheel: str, t: float, waited: float = 0.0) -> None:
+        """Note that this wait is over, if there was one, after so many seconds.
+
+        It began before it was told: to find out who is in the way takes some 20 ms.
+        """
         place = self._open.pop((what, wheel), None)
         if place is not None:
-            self.waits[place] = self.waits[place]._replace(end=t)
+            wait = self.waits[place]
+            self.waits[place] = wait._replace(begin=max(min(wait.begin, t - waited), 0.0), end=t)
             self.held_up.end(t)
 
     def end_all(self, t: float) -> None:

@@ -178,7 +178,8 @@ def _in_words(what_if: WhatIf, wall: float) -> str:
         return f"{what_if.change}: {answer}; {why}"
     if answer == "no change":
         return f"{what_if.change}: it would have taken as long{with_it}"
-    return f"{what_if.change}: it would have taken {answer} instead of {units.seconds(wall)}{with_it}"
+    near = f", give or take {units.seconds(what_if.within)}" if what_if.within else ""
+    return f"{what_if.change}: it would have taken {answer} instead of {units.seconds(wall)}{near}{with_it}"
 
 
 def _names(wheels: Sequence[str]) -> str:
