@@ -89,10 +89,16 @@ def _staging(install: Begin, large: Path, venv: Callable[[], Venv]) -> Iterator[
 
 @contextmanager
 def _waiting(install: Begin, large: Path, venv: Callable[[], Venv]) -> Iterator[tuple[Install, type[Event]]]:
-    target = venv()
+    with _held_up(install, venv(), large) as one:
+        yield one, EnvironmentWaiting
+
+
+@contextmanager
+def _held_up(install: Begin, target: Venv, *wheels: Path) -> Iterator[Install]:
+    """An install that cannot end within the block, however slow the screen is: it waits for the environment's lock."""
     with target.environment.lock_path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield install(large, venv=target), EnvironmentWaiting
+        yield install(*wheels, venv=target)
 
 
 @pytest.mark.parametrize("stage", [_resolving, _fetching, _unpacking, _staging, _waiting])
@@ -154,17 +160,17 @@ def test_the_third_ctrl_c_undoes_what_is_in_hand(install: Begin, large: Path) ->
     whole(one.venv, 0)
 
 
-def test_a_fourth_ctrl_c_ends_an_install_that_hangs(install: Begin, large: Path) -> None:
-    one = install("--slow", 10, "--jobs", 1, large)
-    terminal = one.terminal
-    one.wait_for(CommitStarted)
-    os.kill(one.pid, signal.SIGSTOP)  # it hears no request any more
-    one.ask()
-    terminal.press("ctrl+c", "ctrl+c", "ctrl+c")
-    terminal.shows("DIED")
-    terminal.press("q")
-    assert terminal.finish() == 137
-    assert "was killed (SIGKILL)" in one.left()
+def test_a_fourth_ctrl_c_ends_an_install_that_hangs(install: Begin, large: Path, venv: Callable[[], Venv]) -> None:
+    with _held_up(install, venv(), large) as one:
+        terminal = one.terminal
+        one.wait_for(EnvironmentWaiting)
+        os.kill(one.pid, signal.SIGSTOP)  # it hears no request any more
+        one.ask()
+        terminal.press("ctrl+c", "ctrl+c", "ctrl+c")
+        terminal.shows("DIED")
+        terminal.press("q")
+        assert terminal.finish() == 137
+        assert "was killed (SIGKILL)" in one.left()
 
 
 def test_where_there_is_no_control_socket_a_pause_is_refused_and_a_cancel_works(
@@ -197,20 +203,22 @@ def test_where_there_is_no_control_socket_a_pause_is_refused_and_a_cancel_works(
 
 
 @pytest.mark.parametrize("key", ["ctrl+c", "q"])
-def test_an_install_that_is_left_running_goes_on(install: Begin, wheels: list[Path], key: str) -> None:
-    one = install("--slow", 5, *wheels)
-    terminal = one.terminal
-    one.wait_for(StageStarted)
-    one.opened()
-    terminal.press(key)
-    terminal.shows("leave it running")
-    terminal.press("l")
-    assert terminal.finish() == 0
-    left = "".join(one.left().split())  # the path may be longer than the line
-    back = f"backtoitwithinstuiattach{one.journal.stem}--control"
-    journal = "".join(str(one.journal).split())
-    assert left == f"theinstallgoesonwithoutascreen,aspid{one.pid};{back}itsjournal:{journal}"
-    assert one.lines.of(SessionFinished) == []
+def test_an_install_that_is_left_running_goes_on(
+    install: Begin, wheels: list[Path], venv: Callable[[], Venv], key: str
+) -> None:
+    with _held_up(install, venv(), *wheels) as one:
+        terminal = one.terminal
+        one.wait_for(EnvironmentWaiting)
+        one.opened()
+        terminal.press(key)
+        terminal.shows("leave it running")
+        terminal.press("l")
+        assert terminal.finish() == 0
+        left = "".join(one.left().split())  # the path may be longer than the line
+        back = f"backtoitwithinstuiattach{one.journal.stem}--control"
+        journal = "".join(str(one.journal).split())
+        assert left == f"theinstallgoesonwithoutascreen,aspid{one.pid};{back}itsjournal:{journal}"
+        assert one.lines.of(SessionFinished) == []
     one.wait_for(SessionFinished)
     whole(one.venv, 10)
 

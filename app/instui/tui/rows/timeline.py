@@ -142,7 +142,7 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
         drawn = curve(busy, max(busy.most, 1), "dim", window, snapshot.t, sizes.track, glyphs)
         note = line((f"{busy.most} at once, at most", "dim")) if busy.most else ()
         label = line((tail("wheels at work", sizes.label), "dim"))
-        lines.append(_row(label, drawn, units.seconds(total), note, sizes, "dim"))
+        lines.append(_row(label, drawn, units.seconds(total) if total else "none", note, sizes, "dim"))
         total = waiting.seconds(begin, end)
         drawn = curve(waiting, max(waiting.most, 1), "wait", window, snapshot.t, sizes.track, glyphs)
         note = line((f"{waiting.most} at once, at most", "dim")) if waiting.most else ()
