@@ -82,8 +82,7 @@ def _forms(stations: Sequence[Station], totals: Totals, glyphs: Glyphs, all_wait
     for field in _LEAVE_OUT:
         left = [station for station in left if station.field != field]
         yield _form(left, totals, Piece("  "), all_wait, of=True)
-        if field == "resolved":
-            yield _form(left, totals, Piece("  "), all_wait, "brief", of=True)
+        yield _form(left, totals, Piece("  "), all_wait, "brief", of=True)
     yield _form(left, totals, Piece("  "), all_wait, "short", of=True)
     if _REMOVED in left and stations[0] is _INSTALL[0]:  # of a sync with many wheels, on the smallest screen
         left.remove(_REMOVED)
