@@ -173,6 +173,7 @@ def test_locks_shows_holders_and_waiters_of_every_kind_and_changes_nothing(
     assert "the name a-shared" in table
     assert sum(" wait  " in line for line in table.splitlines()) == 3
     assert table.splitlines()[-1].endswith("3 waiters")
+    assert "IX: to write below it, as others may" in table.splitlines()
 
 
 def test_locks_says_when_there_is_none_and_looks_at_what_it_cannot_write(

@@ -69,7 +69,7 @@ def table(found: Sequence[LockRow], now: float, width: int = 0) -> list[str]:
     foot = f"{count(len(found), 'lock')}, {count(holders, 'holder')}, {count(waiters, 'waiter')}"
     present = {line[1] for line in grid[1:]}
     modes = [f"{mode}: {mode_in_words(mode)}" for mode in ("X", "IX", "SH") if mode in present]
-    return [*(line.rstrip() for line in lines), foot, *(cut(line, width) if width else line for line in modes)]
+    return [*(line.rstrip() for line in lines), *(cut(line, width) if width else line for line in modes), foot]
 
 
 def _lock_name(path: str) -> str:
