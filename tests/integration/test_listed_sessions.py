@@ -153,6 +153,14 @@ def test_the_last_line_says_how_a_session_ended(end: events.SessionFinished, sta
     assert (one.session, one.pid, one.environment, one.command) == (START.session, 7, "/env", "instui install x")
 
 
+def test_a_session_took_what_the_user_has_waited_from_the_start_of_the_program(tmp_path: Path) -> None:
+    path = tmp_path / f"{START.session}.jsonl"
+    path.write_text(f"{encode(0.0, START._replace(ran=0.5))}\n{encode(2.5, events.SessionFinished(0, '', 3, 2.5))}\n")
+    one = recording(path)
+    assert one is not None
+    assert one.wall == 3.0
+
+
 def test_a_recording_without_an_end_was_killed_and_what_is_incomplete_is_left_out(tmp_path: Path) -> None:
     for tail in ("", '{"t":99.0,"event":"session.fin', "x" * 20_000):
         one = recording(journal(tmp_path, events.SessionPaused(), tail=tail))

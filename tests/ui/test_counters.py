@@ -6,6 +6,8 @@ from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.tui.rows.counters import counters
 from instui.tui.rows.event_words import WORDS
+from instui.tui.rows.frame import Facts, header
+from instui.tui.rows.transport import Stand
 from instui.tui.rows.wheels import folded
 from instui.tui.text.glyphs import UNICODE
 from instui.tui.text.pieces import plain, width_of
@@ -105,3 +107,12 @@ def test_of_what_is_folded_removals_are_done_and_take_nothing_from_what_is_stage
     staged = events.StageFinished("w0", False)
     shot = snapshot(GOES, staged, events.DistributionRemoved("old", "1", 3))
     assert folded(shot).startswith("… 1 done, 1 staged, 2 queued ")
+
+
+def test_the_header_tells_what_the_user_has_waited_and_beside_a_transport_bar_the_time_of_events() -> None:
+    fold = Fold()
+    fold.feed(0.0, START._replace(ran=1.5))
+    assert plain(header(fold.snapshot(5.0), Facts(UNICODE), 80)).endswith("    6 s ")
+    fold.feed(7.0, events.SessionFinished(0, "", 0, 7.0))
+    assert plain(header(fold.snapshot(7.0), Facts(UNICODE), 80)).endswith("  8.5 s ")
+    assert plain(header(fold.snapshot(7.0), Facts(UNICODE, stand=Stand(7.0, 0.0, 7.0)), 80)).endswith("  7.0 s ")

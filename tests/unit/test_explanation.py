@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 
 from instui.explain.explanation import as_json, explain
+from instui.explain.summary import summary
 from instui.explain.where_time_went import where_time_went
 from instui.lines.explained import report
 from instui.monitor.fold import Fold
@@ -37,13 +38,13 @@ def test_of_any_history_the_seconds_of_all_findings_are_the_wall_clock(timed: li
     assert report(explanation, snapshot, [], 0.0, 80)
 
 
-@pytest.mark.parametrize(("took", "remark"), [(3.0, " with the start of Python"), (3.25, "")])
-def test_the_closing_lines_say_from_when_they_count_where_the_line_before_counts_otherwise(
-    took: float, remark: str
-) -> None:
+def test_the_closing_lines_count_from_the_start_of_the_program_as_the_line_before_them() -> None:
     timed = in_order(span("acquire", 0.0, 3.0), added("a"), unpack("a", 0.0, 3.0))
-    snapshot = snapshot_of(*timed, (3.0, events.SessionFinished(0, "", 1, took)))
-    assert where_time_went(snapshot)[0] == f"  why 3.2 s{remark}, without a wait for others:"
+    done = (3.0, events.CommitFinished("a", 1))
+    snapshot = snapshot_of(*timed, done, (3.0, events.SessionFinished(0, "", 1, 3.0)))
+    assert snapshot.wall == 3.25  # with what the program needed before it had a journal
+    assert where_time_went(snapshot)[0] == "  why 3.2 s, without a wait for others:"
+    assert summary(snapshot)[0] == "installed 1 wheel, 1 file in 3.2 s"
 
 
 def test_the_json_is_that_of_the_documentation() -> None:

@@ -94,7 +94,7 @@ def _plain(found: Packages, name: str) -> dict[str, object]:
         "overwritten_by": {owner: list(paths) for owner, paths in what.overwritten_by.items()},
         "overwrote": {owner: list(paths) for owner, paths in what.overwrote.items()},
         "kept": list(what.kept),
-        "session": session and {"id": session.session, "command": " ".join(session.command), "wall": session.wall},
+        "session": session and {"id": session.session, "command": " ".join(session.command), "started": session.wall},
     }
 
 

@@ -119,13 +119,10 @@ def seconds_of(explanation: Explanation, kind: str) -> float:
     return sum(finding.seconds for finding in explanation.findings if finding.kind == kind)
 
 
-def headline(explanation: Explanation, over: bool = True, remark: str = "") -> str:
-    """How long it took from the command on, and how much of it was work, downloads included.
-
-    `remark` on the time goes before that.
-    """
+def headline(explanation: Explanation, over: bool = True) -> str:
+    """How long it took from the command on, and how much of it was work, downloads included."""
     wall, waited = explanation.wall, explanation.wall - explanation.work - explanation.unexplained
-    took = f"why {seconds(wall)}{remark}" if over else f"still running, {seconds(wall)} so far"
+    took = f"why {seconds(wall)}" if over else f"still running, {seconds(wall)} so far"
     if waited < _NO_WAIT * wall:
         return f"{took}, without a wait for others"
     return f"{took}, of which {seconds(explanation.work)} was work"

@@ -64,7 +64,7 @@ def ending(snapshot: Snapshot) -> list[str]:
     body = [line.strip() for line in summary(snapshot, names=False)]
     if not _head(snapshot, well=False):
         left = [line.strip() for line in (*_what_is_installed(snapshot), *_waits(snapshot))]
-        body = [f"nothing was {snapshot.done}, after {seconds(finished.seconds)}", *left, *body]
+        body = [f"nothing was {snapshot.done}, after {seconds(snapshot.wall)}", *left, *body]
     said = [line for line in body if not _is_said(line, lines[0])]
     return [*lines, *said[:1], *sorted(said[1:], key=lambda line: not line.startswith(_IMPORTANT))]
 
@@ -77,7 +77,7 @@ def _is_said(line: str, error: str) -> bool:
 
 def _head(snapshot: Snapshot, well: bool) -> list[str]:
     totals, finished = snapshot.totals, snapshot.finished
-    took = seconds(finished.seconds if finished else snapshot.t)
+    took = seconds(snapshot.wall)
     if snapshot.removes:
         return _removed(snapshot, well, took)
     wheels = [wheel for wheel in _known(snapshot) if not wheel.removal]

@@ -60,10 +60,7 @@ def where_time_went(snapshot: Snapshot, *, asked: bool = False) -> list[str]:
     explanation = explain(snapshot, simulate=False)
     shown = _closing(explanation.findings)
     lines = [f"  {percent(one.share)}  {seconds(one.seconds):>7}  {one.text}" for one in shown]
-    # the line before says how long the session took by itself
-    began = seconds(explanation.wall) != seconds(snapshot.finished.seconds)
-    remark = " with the start of Python" if began else ""
-    return [f"  {headline(explanation, remark=remark)}:", *lines] if lines else []
+    return [f"  {headline(explanation)}:", *lines] if lines else []
 
 
 def _closing(findings: Sequence[Finding]) -> list[Finding]:

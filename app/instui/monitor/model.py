@@ -458,6 +458,12 @@ class Snapshot(NamedTuple):
         return self.halts[-1] if self.halts and self.halts[-1].end is None else None
 
     @property
+    def wall(self) -> float:
+        """Seconds that the user has waited: from the start of the program, before the session, to now or its end."""
+        seconds = self.t if self.finished is None else self.finished.seconds
+        return seconds + (self.session.ran if self.session is not None else 0.0)
+
+    @property
     def removes(self) -> bool:
         """Whether the session uninstalls, and does nothing else."""
         command = self.session.command[1:2] if self.session else []

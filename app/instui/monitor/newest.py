@@ -12,7 +12,7 @@ from instui_engine.values import NamedTuple
 
 from .sessions import KnownSession, recording, started
 
-AT_ONCE = 1.0  # seconds; what takes longer is worth a question, whatever came of it
+AT_ONCE = 1.5  # seconds with the start of Python; what takes longer is worth a question, whatever came of it
 _USAGE = 2  # the exit code of a mistake in what was asked
 _SHORT = 1 << 16  # bytes of a journal; a longer one is of a session that did something
 _WORK = (b'"event":"wheel.added"', b'"event":"plan.wheel"', b'"event":"recovery.started"')

@@ -44,7 +44,8 @@ _INTERRUPTED = (130, 143)  # exit codes
 
 
 class KnownSession(NamedTuple):
-    """A session as a list shows it. `started` is Unix time, `wall` in seconds, up to now for one that runs.
+    """A session as a list shows it. `started` is Unix time. `wall` is in seconds, from the start of the program (of
+    one that runs: from that of the session, up to now).
 
     `wheels` counts the distributions: those that a running session has to do (`done` of them are complete), those that
     a recorded one has done, -1 if that is unknown. `doing` says where it is, in words, as "unpack 61 %". `control` is
@@ -202,7 +203,7 @@ def recording(path: Path) -> KnownSession | None:
         environment=started.top,
         command=" ".join(started.command),
         started=started.wall,
-        wall=finished.seconds if finished is not None else t,
+        wall=(finished.seconds if finished is not None else t) + max(started.ran, 0.0),
         error=finished.error if finished is not None else "",
         journal=str(path),
         wheels=finished.installed if finished is not None else -1,

@@ -73,7 +73,9 @@ def header(snapshot: Snapshot, facts: Facts, width: int) -> Line:
     session = snapshot.session
     mark = badge(snapshot, facts)
     glyph = facts.glyphs.live
-    clock = units.age(snapshot.t) if snapshot.finished is None else units.seconds(snapshot.finished.seconds)
+    before = session.ran if session is not None else 0.0
+    shown = snapshot.wall - (before if facts.stand is not None else 0.0)  # beside a transport bar: the times of events
+    clock = units.age(shown) if snapshot.finished is None else units.seconds(shown)
     left = None if snapshot.over else snapshot.left
     right = [Piece(f"{glyph} {mark.text}", mark.style), Piece(f"  {clock:>6}", "text")]
     if left is not None and width >= 64:

@@ -25,6 +25,7 @@ WIDE = 100  # the columns that the curves need
 _WITH_CPU = 160  # and that the parts of the session need if each names its processor time
 _NAME = 8  # columns before a curve
 _COUNTS, _RATES = 7, 11  # columns of each of the two numbers after it: `10 000`, `19 416 f/s`
+_TOLD = 0.05  # seconds before the session that are told
 _SEARCHED = 300  # events, for the latest news
 
 
@@ -70,7 +71,10 @@ def _narrow(snapshot: Snapshot, width: int) -> Line:
 
 
 def _session(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
-    """The parts of the session: their names with seconds, and under them when they were, to scale."""
+    """The parts of the session: their names with seconds, and under them when they were, to scale.
+
+    What was before the session, the start of Python, is named as well, so that all of it adds up.
+    """
     room = width - 2
     t = snapshot.t
     parts = [span for span in snapshot.spans if span.name not in ("open", "clean")]
@@ -82,11 +86,13 @@ def _session(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
         )
         for name, taken, cpu in _taken(parts, t)
     ]
+    if (ran := snapshot.session.ran if snapshot.session is not None else 0.0) >= _TOLD:
+        named.insert(0, line(("start ", "dim"), (units.seconds(ran), "text")))
     spans = [(wait.begin, t if wait.end is None else wait.end, "wait") for wait in snapshot.session_waits]
     # after the waits: where both fill a cell, the first has it
     spans += [(span.begin, t if span.end is None else span.end, _PART_STYLES.get(span.name, "text")) for span in parts]
     several = len(snapshot.sessions)
-    seconds = f"{f'{several} sessions' if several else 'session'} {units.seconds(t)}"
+    seconds = f"{f'{several} sessions' if several else 'session'} {units.seconds(snapshot.wall)}"
     text = (Piece(f" {seconds}   ", "dim"), *joined(named, Piece(f" {glyphs.dot} ", "faint")))
     return [fit(text, width), (Piece(" "), *to_scale(spans, snapshot, room, glyphs))]
 
