@@ -62,6 +62,12 @@ def made(directory: Path, version: str) -> list[Path]:
     ]
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A group has all wheels, however busy the machine is."""
+    monkeypatch.setattr("instui_engine.commit.group._PREPARING", PATIENCE)
+
+
 @pytest.fixture
 def wheels(tmp_path: Path) -> dict[str, list[Path]]:
     return {version: made(tmp_path, version) for version in ("1.0", "2.0")}

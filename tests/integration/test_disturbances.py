@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -16,12 +17,14 @@ from typing import Any
 import pytest
 
 from conftest import Start
-from instui_engine.commands.command import Recording
+from instui_engine.commands import command
+from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import install
 from instui_engine.commit import executor
 from instui_engine.commit.backups import BACKUPS, Backups
 from instui_engine.commit.executor import Executor
 from instui_engine.commit.transaction import Step
+from instui_engine.errors import ClashError
 from instui_engine.journal import stream
 from instui_engine.journal.events import (
     CommitFinished,
@@ -43,6 +46,7 @@ from instui_engine.session.session import alive
 from support import trees
 from support.cli import installed
 from support.environments import Venv, planned_environment, read_journal, until
+from support.killing import run_killed
 from support.wheelsmith import build_wheel
 
 
@@ -71,8 +75,8 @@ def test_what_pip_installs_during_a_commit_of_another_wheel_is_replaced_and_not_
 
 def during_a_group(
     patch: pytest.MonkeyPatch, target: Venv, wheels: Sequence[Path], action: Callable[[], object]
-) -> GroupFinished:
-    """Install `wheels`, with `action` before the first rename of `one`; return how the first group ended."""
+) -> tuple[Outcome, GroupFinished]:
+    """Install `wheels`, with `action` before the first rename of `one`; return how that and the first group ended."""
     run = executor.run
 
     def watched(tree: Any, what: Any, *rest: Any) -> None:
@@ -82,8 +86,8 @@ def during_a_group(
 
     patch.setattr(executor, "run", watched)
     patch.setattr("instui_engine.commit.group._PREPARING", 60.0)  # also on a busy machine it has all of them
-    target.put(*wheels)
-    return target.lines.of(GroupFinished)[0]
+    outcome = target.install(*wheels)
+    return outcome, target.lines.of(GroupFinished)[0]
 
 
 @pytest.mark.parametrize("what", ["installs", "upgrades", "removes", "overwrites", "script"])
@@ -113,7 +117,7 @@ def test_a_wheel_of_a_group_is_prepared_again_if_somebody_without_a_lock_has_cha
             place.write_bytes(b"of the user")
 
     version = "3.0" if what in ("upgrades", "removes") else "1.0"
-    group = during_a_group(monkeypatch, target, [wheel(name, version) for name in names], act)
+    _, group = during_a_group(monkeypatch, target, [wheel(name, version) for name in names], act)
     assert (group.wheels, group.left, group.why) == (1, 2, "change")
     assert installed(target.site) == dict.fromkeys(names, version)
     assert all(trees.complete(target.site, f"{name}-{version}") for name in names)
@@ -129,13 +133,49 @@ def test_a_group_ends_when_another_session_appears_whatever_that_does(
     venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = venv()
-    group = during_a_group(
+    _, group = during_a_group(
         monkeypatch,
         target,
         [small(tmp_path, name) for name in ("one", "two", "three")],
         lambda: (target.journals()[0].parent / "another.jsonl").touch(),
     )
     assert (group.wheels, group.left, group.why) == (1, 2, "session")
+
+
+def test_a_wheel_that_cannot_be_prepared_fails_after_those_before_it_also_where_its_group_ends_early(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, ready = venv(), Executor.ready
+
+    def clashes(self: Executor, plan: Any, tree: Any) -> Any:
+        if plan.name == "three":
+            raise ClashError("three cannot be", path="three", owners=())
+        return ready(self, plan, tree)
+
+    monkeypatch.setattr(Executor, "ready", clashes)
+    outcome, group = during_a_group(
+        monkeypatch,
+        target,
+        [small(tmp_path, name) for name in ("one", "two", "three")],
+        lambda: (target.journals()[0].parent / "another.jsonl").touch(),
+    )
+    assert (group.wheels, group.left, group.why) == (1, 1, "session")
+    assert (outcome.error, outcome.installed) == ("three cannot be", ("one", "two"))
+
+
+def test_what_a_session_has_left_that_died_meanwhile_is_settled_before_anything_is_committed_there(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clean_environ: dict[str, str]
+) -> None:
+    """As if it had died after this session had looked for such."""
+    target, names = venv(), ("one", "two", "three")
+    wheels = [build_wheel(tmp_path, name, "1.0", {f"{name}/m.py": b"", f"{name}.py": b""}) for name in names]
+    arguments = ("install", "--no-deps", wheels[1], "--python", target.top)
+    assert run_killed(clean_environ, "two", 1, *arguments) == -signal.SIGKILL
+    monkeypatch.setattr(command, "recover", lambda *_: False)
+    target.put(*wheels)
+    assert [(event.wheel, event.outcome) for event in target.lines.of(RecoveryFinished)] == [("two", "completed")]
+    assert all(trees.complete(target.site, f"{name}-1.0") for name in names)
+    assert os.listdir(target.top / ".instui" / "records") == []
 
 
 def test_who_comes_while_a_group_is_prepared_waits_for_no_wheel_of_it(
