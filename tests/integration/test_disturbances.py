@@ -211,6 +211,7 @@ def test_who_comes_while_a_group_is_prepared_waits_for_no_wheel_of_it(
     monkeypatch.setattr(executor, "run", committed)
     monkeypatch.setattr(ClaimFiles, "release_whole", staticmethod(released))
     monkeypatch.setattr("instui_engine.commit.group._LOOK", 0.0)
+    monkeypatch.setattr("instui_engine.commit.group._PREPARING", 60.0)
     target.put(*(small(tmp_path, name) for name in ("one", "two", "three")))
     thread.join()
     assert found[:2] == ["one", "released"]

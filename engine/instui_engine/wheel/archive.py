@@ -10,7 +10,6 @@ The file is mapped into memory; it must not be truncated by others while it is o
 
 import mmap
 import os
-import re
 import stat
 import zlib
 from collections.abc import Iterator
@@ -20,9 +19,9 @@ from struct import Struct
 from typing import NoReturn
 
 from instui_engine.errors import CACHE, ROOM, BadWheelError, printable, reason
-from instui_engine.fs.paths import add_directories
 from instui_engine.values import NamedTuple
 
+from .entry_paths import check_tree, path_of, shown
 from .inflate import by_isal
 
 STORED, DEFLATED = 0, 8
@@ -30,16 +29,12 @@ STORED, DEFLATED = 0, 8
 # A single ratio would refuse real wheels: deflate reaches 1032:1 on a member of blanks. Whole archives stay below 9:1
 # (141 real wheels measured), so the total is judged: any wheel may unpack to 64 MiB, a larger one to 100 times its
 # size, none to more than 16 GiB. The count is judged apart, since empty files cost inodes only (14,591 in a real
-# wheel), and so is that of directories: one name of 1 KB makes five hundred.
+# wheel), and so is that of directories (module `entry_paths`).
 SMALL_TOTAL = 64 << 20
 LARGEST_TOTAL = 16 << 30
 LARGEST_RATIO = 100
 MOST_ENTRIES = 500_000
-MOST_DIRECTORIES = 50_000
 
-# PATH_MAX is 4096 bytes with the destination in front; below 1000 components recursive tree walkers still work.
-LONGEST_PATH = 1024
-LONGEST_COMPONENT = 255
 WHOLE = 64 << 20  # the default limit of `Archive.read`, in bytes in memory
 CHUNK = 1 << 20  # the most bytes that `Archive.chunks` yields at a time
 _FEED = 1 << 16  # bytes of input at a time: zlib copies what it could not consume yet
@@ -63,13 +58,6 @@ _KNOWN_FLAGS = _DESCRIPTOR | _UTF8 | 0x0006  # bits 1 and 2: how hard the compre
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _DOS_DIRECTORY = 0x10
 _ZIP64, _UNICODE_PATH = 0x0001, 0x7075  # ids of extra fields (4.5.3, 4.6.9)
-
-# Controls, and what is invisible or changes the order of what is shown. Joiners (U+200C, U+200D) are letters somewhere.
-_DECEPTIVE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-_DRIVE = re.compile("[A-Za-z]:")
 
 
 class Member(NamedTuple):
@@ -233,7 +221,7 @@ def _members(data: mmap.mmap) -> tuple[Member, ...]:
     paths: set[str] = set()
     files = []
     for entry, offset in zip(entries, offsets, strict=True):
-        path = _path(entry)
+        path = path_of(entry.name)
         if path in paths:
             raise BadWheelError(f"two entries are named {printable(path)}")
         paths.add(path)
@@ -243,7 +231,7 @@ def _members(data: mmap.mmap) -> tuple[Member, ...]:
             _check_file(entry, path)
             executable = bool(entry.mode & 0o111)
             files.append(Member(path, offset, entry.compressed, entry.size, entry.method, entry.crc, executable))
-    _check_tree(paths, {member.path for member in files})
+    check_tree(paths, {member.path for member in files})
     return tuple(files)
 
 
@@ -310,7 +298,7 @@ def _entries(data: mmap.mmap, count: int, start: int, end: int) -> Iterator[_Ent
             raise BadWheelError("the central directory is malformed")
         name = data[names : names + name_length]
         if needed & 0xFF > _LATEST:
-            raise BadWheelError(f"{_shown(name)} needs version {needed & 0xFF} of the zip format, {_LATEST} is known")
+            raise BadWheelError(f"{shown(name)} needs version {needed & 0xFF} of the zip format, {_LATEST} is known")
         if disk:
             raise BadWheelError("the archive spans several disks")
         if extra_length:
@@ -330,9 +318,9 @@ def _wide(name: bytes, values: tuple[int, ...], extra: bytes) -> tuple[int, ...]
         identifier, length = _EXTRA.unpack_from(extra, position) if position + 4 <= len(extra) else (0, _FULL16)
         position += 4 + length
         if position > len(extra):
-            raise BadWheelError(f"the extra fields of {_shown(name)} are malformed")
+            raise BadWheelError(f"the extra fields of {shown(name)} are malformed")
         if identifier == _UNICODE_PATH or (identifier == _ZIP64 and identifier in fields):
-            raise BadWheelError(f"{_shown(name)} has a second name or size in its extra fields")
+            raise BadWheelError(f"{shown(name)} has a second name or size in its extra fields")
         fields[identifier] = extra[position - length : position]
     zip64 = fields.get(_ZIP64)
     if zip64 is None:
@@ -343,7 +331,7 @@ def _wide(name: bytes, values: tuple[int, ...], extra: bytes) -> tuple[int, ...]
     if repeated:
         return values
     if len(zip64) != 8 * full:
-        raise BadWheelError(f"the zip64 field of {_shown(name)} does not fit its header")
+        raise BadWheelError(f"the zip64 field of {shown(name)} does not fit its header")
     rest = iter(Struct(f"<{full}Q").unpack(zip64))
     return tuple(next(rest) if value == _FULL32 else value for value in values)
 
@@ -368,16 +356,16 @@ def _data_offset(data: mmap.mmap, entry: _Entry, following: int) -> int:
     name = entry.name
     names = entry.start + _LOCAL.size
     if names > following:
-        raise BadWheelError(f"{_shown(name)} overlaps the next entry")
+        raise BadWheelError(f"{shown(name)} overlaps the next entry")
     signature, _, flags, method, _, _, crc, compressed, size, name_length, extra_length = _LOCAL.unpack_from(
         data, entry.start
     )
     if signature != b"PK\3\4":
-        raise BadWheelError(f"{_shown(name)} has no local header")
+        raise BadWheelError(f"{shown(name)} has no local header")
     offset = names + name_length + extra_length
     end = offset + entry.compressed
     if end > following:
-        raise BadWheelError(f"{_shown(name)} overlaps the next entry")
+        raise BadWheelError(f"{shown(name)} overlaps the next entry")
     if extra_length:
         size, compressed = _wide(name, (size, compressed), data[names + name_length : offset])
     found, expected = (crc, compressed, size), (entry.crc, entry.compressed, entry.size)
@@ -387,43 +375,16 @@ def _data_offset(data: mmap.mmap, entry: _Entry, following: int) -> int:
     )
     local_name = data[names : names + name_length]
     if local_name != name or flags != entry.flags or method != entry.method or not sizes_agree:
-        raise BadWheelError(f"local header and central directory disagree about {_shown(name)}")
+        raise BadWheelError(f"local header and central directory disagree about {shown(name)}")
     if flags & _DESCRIPTOR:
         tail = data[end:following] if following - end <= 24 else None
         layout = _DESCRIPTORS.get(len(tail)) if tail is not None else None
         signed = layout in (_DESCRIPTORS[16], _DESCRIPTORS[24])
         if not tail or not layout or layout.unpack(tail) != expected or (signed and tail[:4] != b"PK\7\x08"):
-            raise BadWheelError(f"the data descriptor of {_shown(name)} is wrong, or data follow it")
+            raise BadWheelError(f"the data descriptor of {shown(name)} is wrong, or data follow it")
     elif end != following:
-        raise BadWheelError(f"there are hidden data behind {_shown(name)}")
+        raise BadWheelError(f"there are hidden data behind {shown(name)}")
     return int(offset)
-
-
-def _path(entry: _Entry) -> str:
-    """The validated path of `entry`, without the trailing slash of a directory."""
-    try:
-        # Without the UTF-8 flag a name is in some code page; most writers that forget the flag mean UTF-8, and ASCII is
-        # the same in all.
-        path = entry.name.decode()
-    except UnicodeDecodeError:
-        raise BadWheelError(f"the name {_shown(entry.name)} is not UTF-8") from None
-    path = path.removesuffix("/")
-    if len(entry.name) > LONGEST_PATH:
-        raise BadWheelError(f"a name has {len(entry.name)} bytes, at most {LONGEST_PATH} are allowed")
-    if path.startswith("/") or _DRIVE.match(path):
-        raise BadWheelError(f"the path {printable(path)} is absolute")
-    is_plain = path.isascii() and path.isprintable()  # as nearly all are: the search takes longer
-    if "\\" in path or (not is_plain and _DECEPTIVE.search(path)):
-        raise BadWheelError(f"the path {printable(path)} contains a forbidden character")
-    components = path.split("/")
-    if "" in components:
-        raise BadWheelError(f"the path {printable(path)!r} has an empty component")
-    for wrong in (".", ".."):
-        if wrong in components:
-            raise BadWheelError(f"the path {printable(path)} contains {wrong!r} as a component")
-    if len(entry.name) > LONGEST_COMPONENT and any(len(part.encode()) > LONGEST_COMPONENT for part in components):
-        raise BadWheelError(f"a component of {printable(path)} is longer than {LONGEST_COMPONENT} bytes")
-    return path
 
 
 def _check_file(entry: _Entry, path: str) -> None:
@@ -450,19 +411,6 @@ def _check_directory(entry: _Entry, path: str) -> None:
         raise BadWheelError(f"{printable(path)} is named like a directory, but is not one")
 
 
-def _check_tree(paths: set[str], files: set[str]) -> None:
-    """Refuse a file that is a directory as well, and more directories than any real wheel has."""
-    directories: set[str] = set()
-    for path in paths:
-        # one by one, so that a hostile wheel is stopped before the names of its directories fill the memory
-        if len(directories) > MOST_DIRECTORIES:
-            raise BadWheelError(f"more than {MOST_DIRECTORIES} directories")
-        add_directories(path, directories)
-    both = files & directories
-    if both:
-        raise BadWheelError(f"{printable(min(both))} is a file and a directory")
-
-
 def _check_budget(members: tuple[Member, ...], packed: int, room: int | None, place: str) -> None:
     total = sum(member.size for member in members)
     budget = min(LARGEST_TOTAL, max(SMALL_TOTAL, LARGEST_RATIO * packed))
@@ -477,8 +425,3 @@ def _check_budget(members: tuple[Member, ...], packed: int, room: int | None, pl
 
 def _megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB"
-
-
-def _shown(name: bytes) -> str:
-    """The name of an entry, which may have 65,535 bytes of anything."""
-    return printable(name[:LONGEST_COMPONENT].decode(errors="backslashreplace"))
