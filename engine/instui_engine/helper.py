@@ -51,11 +51,14 @@ class Helper:
 def start(module: str, inherited: Sequence[int] = ()) -> Helper | None:
     """Start a helper that runs `serve` of `module`, with copies of the `inherited` descriptors.
 
-    Return None if it cannot be started. Do that early: before there are many locks and threads, and some 15 ms before
+    Return None if it cannot be started, as in a program that is frozen into one file: that has no interpreter, and
+    would start itself again and again. Do that early: before there are many locks and threads, and some 15 ms before
     there is work, which is how long a helper takes to be ready.
     """
     import subprocess
 
+    if not sys.executable or getattr(sys, "frozen", False):
+        return None
     command = [sys.executable, "-I", "-S", "-X", "utf8"]  # names as here, whatever the locale
     command += ["-B"] if sys.dont_write_bytecode else []
     command += ["-c", _BOOT, str(os.getpid()), module, ",".join(map(str, inherited))]

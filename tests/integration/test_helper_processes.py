@@ -55,6 +55,14 @@ def test_a_helper_answers_in_a_process_group_of_its_own(echo: Helper) -> None:
     assert echo.answers.readline() == b"done?\n"
 
 
+def test_where_there_is_no_interpreter_there_are_no_helpers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert helper.start("support.echo") is None
+    monkeypatch.delattr(sys, "frozen")
+    monkeypatch.setattr(sys, "executable", None)
+    assert helper.start("support.echo") is None
+
+
 def test_a_helper_inherits_what_it_is_given_and_nothing_else(tmp_path: Path) -> None:
     given = os.open(tmp_path, os.O_RDONLY)
     kept = os.open(tmp_path, os.O_RDONLY)

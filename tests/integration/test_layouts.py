@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from conftest import Run, Start
+from instui_engine.commit import commit
 from instui_engine.commit.commit import Commit
 from instui_engine.journal.events import CommitFinished, LockGranted, WaitFinished, WaitStarted
 from instui_engine.locks.layout import LAYOUT
@@ -132,6 +133,24 @@ def test_a_session_stops_between_two_wheels_when_a_newer_version_takes_over(
     assert "newer version" in outcome.error
     assert installed(target.site) == {"one": "1.0"}
     assert trees.complete(target.site, "one-1.0")
+
+
+def test_a_group_begins_in_no_layout_but_its_own(
+    venv: Callable[[], Venv], wheels: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer version has taken over just before it has the whole environment."""
+    target, enter = venv(), commit.enter_layout
+
+    def overtaken(*arguments: object) -> None:
+        enter(*arguments)  # type: ignore[arg-type]
+        (target.top / ".instui" / "layout").write_text(f"{LAYOUT + 1}\n")
+
+    monkeypatch.setattr(commit, "enter_layout", overtaken)
+    outcome = target.install(*wheels)
+    assert outcome.exit_code == 1
+    assert "newer version" in outcome.error
+    assert installed(target.site) == {}
+    assert trees.unlisted(target.site) == []
 
 
 # Layout 1, as far as locks go: one file for each claimed path, and no number.
