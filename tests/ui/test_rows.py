@@ -337,7 +337,7 @@ def test_help_cuts_no_word_where_the_screen_is_narrow(width: int) -> None:
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
 def test_help_leaves_a_gap_beside_the_longest_key(glyphs: Glyphs) -> None:
     lines = [plain(line) for line in help_lines([(action, "") for action in ACTIONS], glyphs, 200)]
-    rows = [line for action in ACTIONS for line in lines if line.endswith(f" {action.help}")]
+    rows = [line for action in ACTIONS for line in lines if line.endswith(f"  {action.help}")]
     assert len(rows) == len(ACTIONS)
     assert all("  " in row.strip() for row in rows)
     assert len({row.index(action.help) for action, row in zip(ACTIONS, rows, strict=True)}) == 1
