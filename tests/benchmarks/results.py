@@ -70,9 +70,19 @@ class Findings:
     ) -> None:
         """Add a line: the time of one thing that was run as a ratio of the time of another, by the clock or of CPUs."""
         mine, others = self.samples[ours], self.samples[theirs]
-        pairs = zip(mine, others, strict=True)
-        ratios = spread([one.wall / other.wall if of == "wall" else one.cpu / other.cpu for one, other in pairs])
+        ratios = spread(self._ratios(ours, theirs, of))
         self.lines.append(Line(what or f"{ours} / {theirs}", ratios, "x", cost(mine), cost(others), budget, aim))
+
+    def doubts(self, ours: str, theirs: str) -> None:
+        """Note how far the ratio of two things that were run can be trusted, by the clock and of CPUs."""
+        clock, cpu = (doubt(self._ratios(ours, theirs, of)) for of in ("wall", "cpu"))
+        self.notes.append(
+            f"{ours} / {theirs}: the median may be off by {clock:.3f} by the clock, {cpu:.3f} of processor time"
+        )
+
+    def _ratios(self, ours: str, theirs: str, of: Literal["wall", "cpu"]) -> list[float]:
+        pairs = zip(self.samples[ours], self.samples[theirs], strict=True)
+        return [one.wall / other.wall if of == "wall" else one.cpu / other.cpu for one, other in pairs]
 
     def growth(
         self,
@@ -96,6 +106,16 @@ class Findings:
 def spread(values: Sequence[float]) -> Spread:
     """Median, smallest and largest."""
     return Spread(median(values), min(values), max(values))
+
+
+def doubt(values: Sequence[float]) -> float:
+    """By how much the median of `values` may be off, either way: half of the interval that holds it 19 times in 20.
+
+    That is between two of the values in order (sign test), whatever the noise looks like.
+    """
+    ordered = sorted(values)
+    outside = max(0, int((len(ordered) - 1.96 * math.sqrt(len(ordered))) / 2))
+    return (ordered[-1 - outside] - ordered[outside]) / 2
 
 
 def single(value: float) -> Spread:

@@ -42,10 +42,10 @@ class Onlooker(Terminal):
 def p6(lab: Lab) -> Findings:
     """An install without a screen, under one, and with one attached; then keys."""
     found = Findings()
-    rounds = lab.rounds(4)
+    rounds = lab.rounds(6)
     if lab.material.names:
         lab.needs_room(3 * (rounds + 1) * _GIGABYTES)
-    for cold, usual in ((True, 4), (False, 7)):
+    for cold, usual in ((True, 6), (False, 7)):
         state = "cold" if cold else "warm"
         rounds = lab.rounds(usual)
         measured = replace(lab, variables={**lab.variables, **WITHOUT_ISAL}) if cold else lab
@@ -60,6 +60,9 @@ def p6(lab: Lab) -> Findings:
                     found.samples.setdefault(f"{state}, {kind}, itself", []).append(itself)
         found.ratio(f"{state}, under", f"{state}, alone", _UNDER, what=f"{state} install, under the screen / none")
         if cold:
+            what = "cold install, under the screen / none: processor time"
+            found.ratio("cold, under", "cold, alone", what=what, of="cpu")
+            found.doubts("cold, under", "cold, alone")
             what = "cold install, a screen attached / none"
             found.ratio("cold, attached", "cold, alone", _ATTACHED, what=what)
             # a disk that is slow for one of them does not show there

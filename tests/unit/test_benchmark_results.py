@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.measure import Run, Sample, Variant, in_turn
 from benchmarks.report import Outcome, Report
-from benchmarks.results import Findings, Line, exponent, percentile, single, spread
+from benchmarks.results import Findings, Line, doubt, exponent, percentile, single, spread
 from benchmarks.rows import ROWS
 from benchmarks.system_calls import parse
 
@@ -134,3 +134,18 @@ def test_the_json_has_all_samples() -> None:
 
 def test_there_is_a_row_for_each_budget() -> None:
     assert list(ROWS) == ["P1", "P2", "P3", "P3b", "P4", "P5", "P6", "P7", "P8", "waits", "calls", "what-if"]
+
+
+def test_the_median_of_many_pairs_is_in_less_doubt_and_of_one_outlier_it_knows_nothing() -> None:
+    few, many = [1.0, 1.1, 1.2, 1.3], [1.0, 1.1, 1.2, 1.3] * 9
+    assert doubt(few) == pytest.approx(0.15)
+    assert doubt(many) == pytest.approx(0.05)
+    assert doubt([*many[:-1], 99.0]) == doubt(many)
+    assert doubt([1.0]) == 0
+
+
+def test_a_note_says_how_far_a_ratio_can_be_trusted() -> None:
+    samples = {"a": [Sample(1.0, 1.0, 0.0), Sample(1.4, 1.02, 0.0)], "b": [Sample(1.0, 1.0, 0.0)] * 2}
+    found = Findings(samples=samples)
+    found.doubts("a", "b")
+    assert found.notes == ["a / b: the median may be off by 0.200 by the clock, 0.010 of processor time"]
