@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from instui.tui.text.glyphs import ASCII, UNICODE
-from instui.tui.text.pieces import plain
+from instui.tui.text.pieces import plain, wrapped
 from instui.tui.text.scale import Cell, axis, cell_at, header, lane, paint
 
 
@@ -80,3 +80,14 @@ def test_a_wait_is_never_lost() -> None:
     assert cells[2] == Cell("wait", 1, 3)
     long = [(0.0, 1.9, "stage"), (1.9, 4.0, "wait"), (4.0, 6.0, "commit")]  # it is seen: its first cell stays a stage
     assert [cell.style for cell in paint(long, 0.0, 6.0, 3)] == ["stage", "wait", "commit"]
+
+
+def test_no_line_ends_between_a_number_and_its_unit_or_its_thousands() -> None:
+    text = "uv computed for 0.65 s, and staged 14 412 files in 1 000 MB"
+    for width in range(12, 60):
+        lines = wrapped(text, width)
+        assert " ".join(lines) == text
+        assert not any(
+            one[-1].isdigit() and two.split()[0] in ("s,", "412", "000", "MB") for one, two in pairwise(lines)
+        )
+    assert wrapped("takes 1 000 000 000", 6) == ["takes", "1 000", "000 00", "0"]  # what no line can hold is broken

@@ -7,7 +7,7 @@ from instui.explain.explanation import Explanation, compared, headline, kept, pr
 from instui.explain.where_time_went import percent, rows
 from instui.monitor.model import Snapshot
 from instui.monitor.names import short_command
-from instui.monitor.units import age, cells, cut_end, seconds
+from instui.monitor.units import age, cells, cut_end, seconds, unbroken
 from instui_engine.errors import printable
 
 _HANG = 20  # columns before the text of a finding
@@ -95,7 +95,7 @@ def wrapped(text: str, width: int, between: str = " ") -> list[str]:
     if not text or not width or cells(text) <= width:
         return [text] if text else []
     lines = [""]
-    for word in text.split(between):
+    for word in unbroken(text.split(" ")) if between == " " else text.split(between):
         if lines[-1] and cells(lines[-1]) + len(between) + cells(word) > max(width, _LEAST):
             lines.append("")
         lines[-1] = f"{lines[-1]}{between}{word}" if lines[-1] else word

@@ -1,6 +1,7 @@
 """Sizes, durations, counts and texts of a given width, as written in plain output and on screens."""
 
 import unicodedata
+from collections.abc import Iterable
 
 ELLIPSIS = "…"
 
@@ -99,3 +100,19 @@ def pad(text: str, width: int) -> str:
     """`text` cut in the middle, or padded with spaces, to exactly `width` columns."""
     text = cut(text, width)
     return text + " " * (width - cells(text))
+
+
+_UNITS = frozenset(["s", "ms", "min", "h", "%", "B", "kB", "MB", "GB", "TB", "B/s", "kB/s", "MB/s", "GB/s"])
+
+
+def unbroken(words: Iterable[str]) -> list[str]:
+    """Words to fill lines with, a number as one word with its unit and its thousands: `14 412 files` is two words."""
+    found: list[str] = []
+    for word in words:
+        bare = word.rstrip(",;:.)")
+        goes_on = bare in _UNITS or (len(bare) == 3 and bare.isdigit())
+        if goes_on and found and found[-1][-1:].isdigit():
+            found[-1] = f"{found[-1]} {word}"
+        else:
+            found.append(word)
+    return found

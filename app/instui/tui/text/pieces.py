@@ -57,15 +57,15 @@ def tail(text: str, width: int) -> str:
 def wrapped(text: str, width: int, most: int = 100) -> list[str]:
     """`text`, of unknown origin, in at most `most` lines of at most `width` columns; the rest is cut off.
 
-    A word that is longer than a line goes on in the next one.
+    A word that is longer than a line goes on in the next one. A number stays with its unit.
     """
     lines = [""]
-    for word in safe(text).split():
+    for word in units.unbroken(safe(text).split()):
         if lines[-1] and units.cells(lines[-1]) + 1 + units.cells(word) > width:
             lines.append("")
         while not lines[-1] and units.cells(word) > width > 1:
             head = units.head(word, width) or word[0]
-            lines[-1:], word = [head, ""], word[len(head) :]
+            lines[-1:], word = [head.rstrip(), ""], word[len(head) :].lstrip()
         lines[-1] = f"{lines[-1]} {word}".strip()
     if len(lines) > 1 and not lines[-1]:
         lines.pop()
