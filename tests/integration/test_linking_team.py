@@ -3,14 +3,16 @@
 import os
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from instui_engine import helper
+from instui_engine.fs.flock import try_lock
 from instui_engine.journal.events import StageFinished, StageProgress, StageStarted
 from instui_engine.session.control import Control
+from instui_engine.session.life import alive
 from instui_engine.stage import parts, together
 from instui_engine.stage.linking import Job, link_job, run_job
 from instui_engine.stage.queue import BEGUN, DONE, FAILED
@@ -216,11 +218,32 @@ def test_what_a_killed_helper_leaves_is_done_here(
 
 def test_without_helpers_all_is_done_here(target: Venv, wheels: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
+    given: list[os.stat_result] = []
+
+    def start(module: str, inherited: Sequence[int]) -> None:
+        asked.append(module)
+        given.extend(map(os.fstat, inherited))
+
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    monkeypatch.setattr(helper, "start", lambda module, inherited: asked.append(module))
+    monkeypatch.setattr(helper, "start", start)
     target.put(*wheels, jobs=2)
     assert asked == ["instui_engine.stage.linking"]
     assert is_complete(target)
+    (journal,) = target.journals()
+    assert any(os.path.samestat(status, journal.stat()) for status in given)  # the sign of life
+
+
+def test_a_session_counts_as_alive_as_long_as_a_helper_may_write_into_its_stage(tmp_path: Path) -> None:
+    journal = tmp_path / "session.jsonl"
+    descriptor = os.open(journal, os.O_RDWR | os.O_CREAT)
+    assert try_lock(descriptor, shared=False)
+    team = Team(1, descriptor)
+    try:
+        os.close(descriptor)
+        assert alive(journal)
+    finally:
+        team.close()
+    assert not alive(journal)
 
 
 @pytest.mark.usefixtures("lazy")
