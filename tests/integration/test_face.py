@@ -16,12 +16,14 @@ import pytest
 import instui_engine
 from instui_engine import ClashError, ConflictError, InstuiError, Options, Recording, Request, UnreachableIndexError
 from instui_engine.commit import transaction
+from instui_engine.commit.executor import Executor
 from instui_engine.commit.transaction import Step
 from instui_engine.errors import BadWheelError, FetchError, Interrupted, LockTimeoutError, TargetError
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import CommitFinished, Holder, SessionFinished, SessionStarted
 from instui_engine.locks.names import lock_name
+from instui_engine.plan.plan import WheelPlan
 from instui_engine.resolve.uv import explain
 from instui_engine.session.control import ControlServer
 from instui_engine.session.session import Session, alive
@@ -177,6 +179,23 @@ def test_ctrl_c_ends_the_session_before_it_reaches_the_program(venv: Callable[[]
         instui_engine.install(request, target.environment, options, None, Recording((interrupted,), identity="here"))
     last = read_journal(target.journals()[0]).events[-1][1]
     assert isinstance(last, SessionFinished) and (last.exit, last.error) == (130, "interrupted")
+    assert target.stages() == []
+
+
+def test_ctrl_c_while_wheels_are_prepared_commits_none_of_them(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, ready = venv(), Executor.ready
+
+    def interrupted(self: Executor, plan: WheelPlan, tree: DirfdTree) -> object:
+        if plan.name == "two":
+            raise KeyboardInterrupt
+        return ready(self, plan, tree)
+
+    monkeypatch.setattr(Executor, "ready", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        target.install(*(build_wheel(tmp_path, name, "1.0", {f"{name}.py": b""}) for name in ("one", "two")))
+    assert installed(target.site) == {}
     assert target.stages() == []
 
 

@@ -180,7 +180,7 @@ class Groups:
                 prepared = self._executor.ready(plan, tree)
             except StalePlan:
                 self._wheels.replan(plan)
-            except BaseException as error:
+            except Exception as error:  # ctrl+c is none of a wheel's: nothing more is committed
                 self._schedule.put_back(plans[number + 1 :])
                 return members, (plan, error)
             else:
