@@ -14,14 +14,12 @@ from instui.monitor.pipeline import acquired, arrivals
 from instui.monitor.standing import Content, Download, Standing, standing
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, SessionStarted
-from support.time_left import INSTALLS, OFTEN, RIGHT, Session, session, shown_by, told
+from support.time_left import INSTALLS, OFTEN, RIGHT, session, told
 
 # found with these, among others: on a quiet machine, on busy ones, and from servers that send slowly, all or each
 TOLD = (
     "ahead",
     "beside-a-program",
-    "beside-others",
-    "beside-others-in-memory",
     "copies",
     "data-apps",
     "directory",
@@ -40,11 +38,8 @@ TOLD = (
 )
 # sources that are built; large files that take long, then small ones that do not; one wheel whose files are hard and
 # easy to unpack, or whose files are made slowly at first; a disk that stalls; one that is slow to remove what was
-# replaced, as it often is; processors that others want, more of them or on a busier disk than while uv decided
+# replaced, as it often is; processors that ten others want
 IN_DOUBT = (
-    "beside-a-busy-disk",
-    "beside-more-and-more",
-    "beside-those-who-write",
     "built",
     "busy",
     "copied-again",
@@ -336,31 +331,6 @@ def test_it_is_not_told_before_the_size_of_any_wheel_is_known() -> None:
     assert unknown.snapshot(0.3).left is None
 
 
-def beside(taken: float) -> Session:
-    """A recorded install, but others took that share of the processors while uv decided."""
-    found = list[tuple[float, Event]]()
-    for t, event in recorded("index"):
-        if isinstance(event, events.SpanFinished) and event.name == "resolve":
-            event = event._replace(cpu=0.0, idle=2 * event.seconds * (1 - taken))
-        found.append((t, event))
-    return found
-
-
-def test_where_others_have_the_processors_while_uv_decides_it_takes_longer() -> None:
-    def left(idle: float) -> float:
-        fold = Fold(estimates=True)
-        fold.feed(0.0, SessionStarted(2, "s", 1, 0.0, 0.0, "1", COMMAND, "/venv", "", {}, 1, cpus=2))
-        fold.feed(0.0, events.SpanStarted("resolve"))
-        fold.feed(1.0, events.SpanFinished("resolve", 1.0, 0.5, 0.0, 0.1, idle))
-        fold.feed(1.0, events.SpanStarted("acquire"))
-        fold.feed(1.0, events.WheelAdded("a", "1", "a-1-py3-none-any.whl", 10**5, False, False, 500, 10**6))
-        fold.feed(1.3, events.LoadSampled(0.0, 0.0))
-        return fold.snapshot(1.3).left or 0.0
-
-    assert left(0.0) > 1.1 * left(1.5) > 0.0
-    assert left(-9e18) >= 0.0  # of a damaged journal
-
-
 def test_it_is_not_told_before_all_wheels_are_named() -> None:
     fold = Fold(estimates=True)
     fold.feed(0.0, SessionStarted(2, "s", 1, 0.0, 0.0, "1", COMMAND, "/venv", "", {}, 1, cpus=2))
@@ -370,11 +340,6 @@ def test_it_is_not_told_before_all_wheels_are_named() -> None:
         fold.feed(1.0 + number, events.WheelAdded(key, "1", f"{key}-1-py3-none-any.whl", 10**4, True, False, 5, 10**4))
         fold.feed(1.3 + number, events.LoadSampled(0.0, 0.0))
         assert (fold.snapshot(1.3 + number).left is None) is (number == 0)
-
-
-def test_a_session_on_a_busy_machine_says_how_fast_this_is_when_it_is_not() -> None:
-    shown = {taken: shown_by(beside(taken)) for taken in (0.0, 0.9)}
-    assert shown[0.9].unpack == pytest.approx(shown[0.0].unpack / 4, rel=0.01)
 
 
 def test_a_download_that_stands_still_has_no_end() -> None:

@@ -56,7 +56,6 @@ _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 _RESTLESS, _RESTLESS_OLD, _RESTLESS_CLEAN = 0.1, 0.3, 1.2
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
 _LINKING = 0.8  # by so much more than unpacking, staging is slowed by those who take all processors
-_LATE = 0.5  # of the time of staging in which nothing came of it: so far what is left may be wrong
 _IDLE = 0.75  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
 _RATE = 10e6  # bytes in a second, as long as nothing has come
 
@@ -69,7 +68,6 @@ _HIDE, _HIDE_LEAST = 0.35, 0.7  # and to be told any longer
 # where others have the processors, it is told with less doubt only: all of these but the first are divided by 1 and so
 # many times the logarithm of how much slower all is; and as the end that is predicted moved, by that share it may again
 _STRICT, _LATER, _EARLIER = 0.3, 0.8, 0.3
-_MOVED = 5.0  # seconds of which it counts, or as many as are left, but one at least
 # the end that is told follows predictions in so many seconds, or in what is left by so much, if that is shorter
 _SLOWNESS, _FOLLOW = 0.3, 5.0
 _OVERDUE = 1.0  # seconds that an end may be late
@@ -213,7 +211,7 @@ class Estimator:
         if replacing is None:
             return None
         acquiring = self._left_to_acquire(now, rate, how.jobs)
-        staging = self._left_to_stage(t, now, how)
+        staging = self._left_to_stage(now, how)
         parts = acquiring, staging, replacing, self._left_of_steps(now, how)
         return Left(sum(part.seconds for part in parts), hypot(*(part.doubt for part in parts)))
 
@@ -262,7 +260,7 @@ class Estimator:
             doubts.append(until(1.0, rate / (1 + unsure)) - shared)
         return Left(seconds, hypot(*doubts))
 
-    def _left_to_stage(self, t: float, now: Standing, how: How) -> Left:
+    def _left_to_stage(self, now: Standing, how: How) -> Left:
         """Until all is staged, and synced if it is copied."""
         if not now.to_stage.files:
             return Left(0.0, 0.0)
@@ -273,9 +271,6 @@ class Estimator:
         stage = self._staging.factor(factor)
         seconds = stage * _staging(now.to_stage, how, self.rates) / how.jobs
         wrong = seconds * self._staging.doubt(hypot(doubt, _UNLIKE * (1 + strange)))
-        if how.part == "stage":
-            late = t - how.since - stage * _staging(now.staged, how, self.rates) / how.jobs
-            wrong = hypot(wrong, _LATE * max(late, 0.0))
         if how.copies and how.part not in _AFTER_STAGE:
             seconds += _SYNCED * (seconds + stage * _staging(now.staged, how, self.rates) / how.jobs)
         return Left(seconds, wrong)
@@ -297,8 +292,8 @@ class Estimator:
         return Left(commit + clean, commit * doubt + unsure * self._cleaning.doubt(doubt))
 
     def _moved(self, t: float, left: Left) -> Left:
-        """As far as the predicted end has moved of late, it is in doubt: the others come and go."""
-        begin, end = t - min(max(left.seconds, 1.0), _MOVED), t + left.seconds
+        """As far as the predicted end has moved in as many seconds as are left, it is in doubt: others come and go."""
+        begin, end = t - max(left.seconds, 1.0), t + left.seconds
         self._ends = (*(one for one in self._ends if one[0] >= begin), (t, end))
         earliest, latest = min(one for _, one in self._ends), max(one for _, one in self._ends)
         return left._replace(doubt=hypot(left.doubt, _LATER * (end - earliest) + _EARLIER * (latest - end)))
