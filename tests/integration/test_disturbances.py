@@ -129,6 +129,21 @@ def test_a_wheel_of_a_group_is_prepared_again_if_somebody_without_a_lock_has_cha
         assert (target.top / overwrite.path).read_bytes() == b"of the user"
 
 
+def test_a_wheel_of_a_group_goes_into_no_directory_that_somebody_has_moved_away(
+    venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As pip does with one that has nothing but what it uninstalls: it removes the moved one later."""
+    target = venv()
+    shared, moved = target.site / "ns", target.site / "~s"
+    shared.mkdir()
+    (shared / "of_pip.py").touch()
+    files = {"one": "one.py", "two": "ns/two/__init__.py", "three": "three.py"}
+    wheels = [build_wheel(tmp_path, name, "1.0", {path: b""}) for name, path in files.items()]
+    during_a_group(monkeypatch, target, wheels, lambda: shared.rename(moved))
+    assert [path.name for path in moved.iterdir()] == ["of_pip.py"]
+    assert trees.complete(target.site, "two-1.0")
+
+
 def test_a_group_ends_when_another_session_appears_whatever_that_does(
     venv: Callable[[], Venv], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,13 +18,14 @@ from contextlib import suppress
 from typing import Literal, Protocol
 
 from instui_engine.fs.dirfd import DirfdTree
+from instui_engine.fs.paths import above
 from instui_engine.journal.events import GroupFinished, LockGranted, LockReleased
 from instui_engine.locks import layout
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.lock_files import ClaimFiles
 from instui_engine.plan.plan import Plan
 from instui_engine.session.context import Context
-from instui_engine.session.session import Session
+from instui_engine.session.session import Session, stage_of
 from instui_engine.target.environment import Environment
 from instui_engine.values import NamedTuple
 
@@ -85,6 +86,8 @@ class Groups:
         self._wheels = wheels
         self._is_off = False  # a group's record cannot be written here, or records of others are in the way
         self._next = 0.0  # monotonic time from which workers may look again whether there can be groups
+        stage = stage_of("", session.identity)
+        self._lasting = {*environment.neutral, stage, *above(stage)}  # directories that nobody moves
         self.whole = ""  # while the whole environment is held: a name for that time
 
     def may_begin(self) -> bool:
@@ -202,8 +205,9 @@ class Groups:
         try:
             for member, section in zip(members, written, strict=True):
                 why = end() if done else None
-                if why is None and not is_as_found(tree, section.transaction):
-                    why = "change"
+                if why is None:
+                    tree.look_again(but=self._lasting)
+                    why = None if is_as_found(tree, section.transaction) else "change"
                 if why is None and not self._context.control.wheels.begin(member.plan.name):
                     why = "cancel"
                 if why is not None:

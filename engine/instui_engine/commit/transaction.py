@@ -141,17 +141,20 @@ def state(tree: DirfdTree, step: Step) -> State:
 def is_as_found(tree: DirfdTree, transaction: Transaction) -> bool:
     """Whether what a transaction of which no step was taken will replace is as it was found; nothing else is there."""
     makes_room: set[str] = set()
+    goes: set[Fingerprint | None] = set()  # what goes may be found by other spellings, too, where case is folded
     for step in transaction.steps:
-        if step.action in ("mkdir", "rmdir"):
+        if step.action == "mkdir":
             continue
         there = tree.fingerprint(step.path)
         if step.action == "place":
-            if there is not None and makes_room.isdisjoint((step.path, *above(step.path))):
+            is_free = there is None or there in goes
+            if not is_free and makes_room.isdisjoint((step.path, *above(step.path))):
                 return False
-        elif there != step.old and step.old is not None:
+        elif step.action != "rmdir" and step.old is not None and there != step.old:
             return False
-        if step.action == "retire":
+        if step.action in ("retire", "rmdir"):
             makes_room.add(step.path)
+            goes.add(there)
     return True
 
 

@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 
@@ -72,6 +72,11 @@ class DirfdTree:
         """Close the descriptors at and below that path: it was moved, or another process may have made it again."""
         below = f"{directory}/"
         for path in [path for path in self._open if not directory or path == directory or path.startswith(below)]:
+            os.close(self._open.pop(path))
+
+    def look_again(self, but: Container[str]) -> None:
+        """Close all directories `but` these, so that they are looked up again: another process may have moved them."""
+        for path in [path for path in self._open if path not in but]:
             os.close(self._open.pop(path))
 
     def _directory(self, path: str) -> int:
