@@ -8,6 +8,7 @@ from instui_engine.journal.events import (
     CommitFinished,
     CommitProgress,
     CommitStarted,
+    DistributionRemoved,
     Event,
     FetchFinished,
     FetchProgress,
@@ -75,11 +76,26 @@ def test_a_wheel_that_turns_out_to_be_here_is_not_waited_for() -> None:
 
 
 def test_staging_and_committing_are_told_by_files_and_renames_not_by_whole_wheels() -> None:
-    planned = [
-        PlanWheel(name, n, files, files // 10, [], [], "") for n, (name, files) in enumerate([("a", 300), ("b", 100)])
-    ]
+    planned: list[Event] = []
+    for name, files in (("a", 300), ("b", 100)):
+        planned += [WheelAdded(name, "1", f"{name}.whl", 9, True), PlanWheel(name, 0, files, files // 10, [], [], "")]
     stage = [StageStarted("a", 300), StageProgress("a", 156, 300), StageFinished("a"), StageFinished("b")]
     commit = [CommitStarted("a", 30), CommitProgress("a", 10, 30), CommitFinished("a", 300), CommitFinished("b", 100)]
     found = told(*planned, SpanStarted("stage"), *stage, SpanStarted("commit"), *commit)
-    assert found[2:7] == [("stage", share) for share in (0, 0, 0.39, 0.75, 1)]
-    assert found[7:] == [("commit", share) for share in (0, 0, 0.25, 0.75, 1)]
+    assert found[4:9] == [("stage", share) for share in (0, 0, 0.39, 0.75, 1)]
+    assert found[9:] == [("commit", share) for share in (0, 0, 0.25, 0.75, 1)]
+
+
+def test_what_is_removed_is_not_staged_and_a_commit_knows_its_renames_better_than_the_plan() -> None:
+    found = told(
+        WheelAdded("new", "2", "new.whl", 9, True),
+        PlanWheel("old", 0, 900, 9, [], [], "1"),
+        PlanWheel("new", 1, 10, 1, [], [], "1"),
+        SpanStarted("stage"),
+        StageFinished("new"),
+        SpanStarted("commit"),
+        DistributionRemoved("old", "1", 900),
+        CommitProgress("new", 20, 40),
+    )
+    assert found[4] == ("stage", 1)
+    assert found[6:] == [("commit", 0.9), ("commit", 0.95)]

@@ -5,7 +5,7 @@ set, which threads cannot tear. What is asked for is computed when it is asked f
 """
 
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Literal
 
 from instui_engine.journal import events
@@ -49,7 +49,7 @@ class Progress:
         self._compiled = 0.0  # the share of the modules that are to be compiled
         self._staging: dict[str, int] = {}  # wheel -> files so far
         self._staged: dict[str, None] = {}
-        self._committing: dict[str, int] = {}  # wheel -> renames so far
+        self._committing: dict[str, float] = {}  # wheel -> the share of its renames so far
         self._done: dict[str, None] = {}
         self._waits: dict[str, str] = {}  # wheel, or "" for the session -> path
         self._syncs = False
@@ -79,7 +79,9 @@ class Progress:
             events.WheelFailed: self._left_out,
             events.WheelCancelled: self._left_out,
             events.WheelDropped: self._left_out,
-            events.CommitProgress: lambda event: self._committing.__setitem__(event.wheel, event.done),
+            events.CommitProgress: lambda event: self._committing.__setitem__(
+                event.wheel, event.done / max(event.renames, 1)
+            ),
             events.CommitFinished: lambda event: self._done.__setitem__(event.wheel, None),
             events.DistributionRemoved: self._removed,
         }
@@ -115,11 +117,14 @@ class Progress:
             case "compile":
                 return part, self._compiled
             case "stage" if planned:
-                files = {name: max(wheel.files, 1) for name, wheel in planned.items()}
+                sizes = dict(self._sizes)  # what is only removed has none, and is not staged
+                files = {name: max(wheel.files, 1) for name, wheel in planned.items() if name in sizes}
                 return part, _share(self._staging, files, self._staged)
             case "commit" if planned:
+                # a commit finds out how many renames it takes: the plan does not know all, but the weights
                 renames = {name: max(wheel.renames, 1) for name, wheel in planned.items()}
-                return part, _share(self._committing, renames, self._done)
+                so_far = {name: share * renames.get(name, 0) for name, share in dict(self._committing).items()}
+                return part, _share(so_far, renames, self._done)
             case _:
                 return part, None
 
@@ -171,7 +176,7 @@ class Progress:
             self._done[event.wheel] = None
 
 
-def _share(done: dict[str, int], totals: dict[str, int], whole: Container[str] = ()) -> float | None:
+def _share(done: Mapping[str, float], totals: Mapping[str, int], whole: Container[str] = ()) -> float | None:
     """The share of all that is done; of the `whole` ones that is all of them."""
     total = sum(totals.values())
     so_far = sum(size if name in whole else min(done.get(name, 0), size) for name, size in totals.items())
