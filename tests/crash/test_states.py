@@ -116,6 +116,17 @@ def test_a_watched_run_dies_where_it_is_told_to(lane: Lane) -> None:
     assert 50 < run.count < 100
 
 
+def test_a_watch_that_fails_leaves_no_run_behind(lane: Lane) -> None:
+    def fail(number: int) -> bool:
+        raise FileNotFoundError
+
+    lane.reset()
+    with pytest.raises(FileNotFoundError):
+        lane.run(watch=fail)
+    lane.reset()
+    assert lane.run().code == 0
+
+
 @pytest.mark.parametrize(
     "change",
     [

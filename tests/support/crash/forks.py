@@ -41,9 +41,11 @@ class Forks:
         """The exit code of the command that was started last; negative where a signal ended it."""
         return int(self._answer())
 
-    def _answer(self) -> str:
+    def _answer(self) -> bytes:
         assert self._process.stdout is not None
-        return self._process.stdout.readline()
+        answer: bytes = self._process.stdout.readline()
+        assert answer, f"the server of forks has ended with {self._process.wait()}"
+        return answer
 
     def close(self) -> None:
         """End the server."""

@@ -193,12 +193,13 @@ class Injector:
         with self._out.open("wb") as out, self._errors.open("wb") as errors, _pipes(self._state) as (ask, go):
             with subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=errors) as child:
                 ended = os.pidfd_open(child.pid)
+                is_over = False
                 try:
                     is_over = _attend(ended, ask, go, watch, self._timeout)
                 finally:
                     os.close(ended)
-                if not is_over:
-                    child.kill()
+                    if not is_over:
+                        child.kill()
             return child.returncode, not is_over
 
     def _fork(
@@ -206,10 +207,14 @@ class Injector:
     ) -> tuple[int, bool]:
         with _pipes(self._state) as (ask, go):
             pid = forks.start(command[3:], env, self._out, self._errors)
-            is_over = _attend(forks.fileno(), ask, go, watch, self._timeout)
-            if not is_over:
-                os.kill(pid, signal.SIGKILL)
-            return forks.wait(), not is_over
+            is_over = False
+            try:
+                is_over = _attend(forks.fileno(), ask, go, watch, self._timeout)
+            finally:  # also where `watch` has failed: the next one has the server for itself
+                if not is_over:
+                    os.kill(pid, signal.SIGKILL)
+                code = forks.wait()
+            return code, not is_over
 
 
 @contextmanager
