@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -317,3 +318,18 @@ def test_no_escape_of_metadata_reaches_a_terminal(
         assert "\x1b" not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         assert done.stdout + done.stderr
+
+
+def test_the_working_directory_may_be_gone_if_nothing_is_meant_by_it(
+    venv: Callable[[], Venv], wheels: dict[str, Path], clean_environ: dict[str, str], tmp_path: Path
+) -> None:
+    target = venv()
+    target.put(wheels["alpha"])
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f"cd {gone} && rmdir {gone} && exec {sys.executable} -m instui list --json --python {target.top}"
+    done = subprocess.run(
+        ["sh", "-c", script], capture_output=True, text=True, timeout=60, check=False, env=clean_environ
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [one["name"] for one in json.loads(done.stdout)["distributions"]] == ["alpha"]

@@ -29,8 +29,8 @@ class Packages:
 
     def __init__(self, parsed: argparse.Namespace) -> None:
         """Raises InstuiError if there is no such environment."""
-        for flag in PLACES:
-            given = resolved(getattr(parsed, flag) or "")
+        for flag, place in [(flag, place) for flag in PLACES if (place := getattr(parsed, flag))]:
+            given = resolved(place)
             if os.path.exists(given) and not os.path.isdir(given):
                 problem = f"{printable(given)} is not a directory, so nothing is installed in it"
                 raise TargetError(f"{problem}; name a directory with --{flag}", path=given)
