@@ -156,6 +156,12 @@ def test_what_is_selected_or_marked_fills_the_window_and_the_same_key_shows_all_
         a, b = view.marks
         window = view.look(view.snapshot).window
         assert (window.begin, window.end) == (pytest.approx(a - 0.05 * (b - a)), pytest.approx(b + 0.05 * (b - a)))
+        for step in range(1, 100):  # also where sums of times are a little off
+            view.marks = (1.0, 1.0 + 0.0737 * step)
+            view.do_fit()
+            assert view.look(view.snapshot).window != whole
+            view.do_fit()
+            assert view.look(view.snapshot).window == whole
 
     on_timeline(check)
 

@@ -1,4 +1,4 @@
-"""The dashboard: one row for each wheel, and below them contention, workers and throughput."""
+"""The dashboard: one row for each wheel, and below them contention, wheels at work and throughput."""
 
 from collections.abc import Iterable, Sequence
 

@@ -209,7 +209,7 @@ class OverTime(Overview):
             self.notice("there is nothing in this row")
             return
         window = Window(*times).with_margin(_MARGIN, look.whole)
-        if window == look.window and self._window is not None:
+        if window == self._window:
             self.do_zoom_all()
             return
         self._set_window(window, look)
