@@ -1,5 +1,7 @@
 """What becomes of wheels when a session ends: nothing goes on that does not, and nothing is said to have failed."""
 
+from itertools import pairwise
+
 import pytest
 
 from instui.explain.summary import ending, summary
@@ -149,3 +151,22 @@ def test_time_held_up_is_time_of_the_clock_not_of_all_who_wait(
     for t, event in sorted(timed, key=lambda one: one[0]):
         fold.feed(t, event)
     assert fold.snapshot(10.0).totals.held_up == pytest.approx(expected)
+
+
+def test_a_wait_that_began_before_it_was_told_counts_from_then_in_all_sums() -> None:
+    fold = Fold()
+    fold.feed(0.0, START)
+    fold.feed(0.0, events.WheelAdded("a", "1", "a.whl", 1, True))
+    for begin in (1.5, 4.5):
+        fold.feed(begin, events.LockWaiting("a", "lib/x", "X", []))
+        fold.feed(begin + 1.5, events.LockGranted("a", 2.0))
+        fold.feed(begin + 1.5, events.LockReleased("a", 0.0))
+    shot = fold.snapshot(6.0)
+    (wheel,) = shot.wheels
+    spans = [(span.begin, span.end) for span in wheel.spans if span.phase is Phase.WAIT]
+    assert [(wait.begin, wait.end) for wait in shot.waits] == spans == [(1.0, 3.0), (4.0, 6.0)]
+    assert wheel.waited == shot.totals.lock_wait == shot.totals.held_up == 4.0
+    assert all(one.end == two.begin for one, two in pairwise(wheel.spans))
+    fold.feed(7.5, events.EnvironmentWaiting(".lock", []))
+    fold.feed(8.0, events.EnvironmentGranted(".lock", 1.0))
+    assert fold.snapshot(8.0).totals.held_up == 5.0

@@ -476,9 +476,7 @@ class Fold:
         record, wait = self._record, wheel.waits_for
         if wait is not None and wait.behind == wheel.acquisitions[-1].requested:
             # it began before it was told: to find out who is in the way takes a while
-            since = max(min(wait.since, t - event.waited), 0.0)
-            wheel.waits_for = wait._replace(since=since, behind=since)
-            wheel.acquire(wheel.acquisitions[-1]._replace(requested=since))
+            record.began_to_wait(wheel, max(min(wait.since, t - event.waited), 0.0))
         record.end_wait(wheel, t)
         wheel.requested = None
         record.enter(wheel, Phase.COMMIT, t)

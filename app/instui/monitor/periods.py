@@ -30,7 +30,7 @@ class Overlap:
 
     def __init__(self) -> None:
         self._going = 0
-        self._since = self._over = 0.0
+        self._since = self._free = self._over = 0.0
 
     def begin(self, t: float) -> None:
         """One more of them begins."""
@@ -38,12 +38,13 @@ class Overlap:
             self._since = max(t, self._since)
         self._going += 1
 
-    def end(self, t: float) -> None:
-        """One of them ends."""
+    def end(self, t: float, begun: float) -> None:
+        """One of them ends, which had begun then: that may be earlier than was known."""
         self._going -= 1
+        self._since = max(min(begun, self._since), self._free)
         if not self._going:
             self._over += max(t - self._since, 0.0)
-            self._since = max(t, self._since)
+            self._since = self._free = max(t, self._since)
 
     def total(self, t: float) -> float:
         """The seconds up to `t`."""
@@ -183,9 +184,9 @@ class Periods:
         """
         place = self._open.pop((what, wheel), None)
         if place is not None:
-            wait = self.waits[place]
-            self.waits[place] = wait._replace(begin=max(min(wait.begin, t - waited), 0.0), end=t)
-            self.held_up.end(t)
+            begin = max(min(self.waits[place].begin, t - waited), 0.0)
+            self.waits[place] = self.waits[place]._replace(begin=begin, end=t)
+            self.held_up.end(t, begin)
 
     def end_all(self, t: float) -> None:
         """Note that the session is over, and so is everything that lasts."""

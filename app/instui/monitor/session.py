@@ -127,7 +127,7 @@ class SessionRecord:
         if new := self._busy.get(phase):
             new.add(wheel.key, t)
         if wheel.phase is Phase.WAIT:
-            self.periods.held_up.end(t)
+            self.periods.held_up.end(t, wheel.since)
         elif phase is Phase.WAIT:
             self.periods.held_up.begin(t)
         if t > wheel.since:
@@ -178,6 +178,17 @@ class SessionRecord:
         self.locks.change(wait.path).go_on(wheel.key, seconds, self.session)
         wheel.waited += seconds
         self.part_of_wait(wheel, wait, t)
+
+    def began_to_wait(self, wheel: WheelRecord, since: float) -> None:
+        """Note that `wheel` has waited from then on, when nothing was known of that yet."""
+        if wheel.waits_for is not None:
+            wheel.waits_for = wheel.waits_for._replace(since=since, behind=since)
+            wheel.acquire(wheel.acquisitions[-1]._replace(requested=since))
+        last = wheel.spans[-1] if wheel.spans else None
+        if wheel.phase is Phase.WAIT and last and last.phase not in self._busy and last.begin < since < wheel.since:
+            wheel.spans = (*wheel.spans[:-1], last._replace(end=since))
+            self.waiting.sooner(wheel.since - since)
+            wheel.since = since
 
     def part_of_wait(self, wheel: WheelRecord, wait: WaitFor, t: float) -> float:
         """Note that `wheel` has waited for these holders until `t`; return that."""
