@@ -1,14 +1,17 @@
 """Journals that are cut, damaged or made up by somebody: whatever they say can be explained, and soon."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from instui.cli.sessions import table
 from instui.explain.explanation import explain
 from instui.explain.where_time_went import rows, where_time_went
 from instui.lines.explained import report
 from instui.monitor.fold import Fold
 from instui.monitor.model import Snapshot
 from instui.monitor.names import is_foreign
+from instui.monitor.sessions import KnownSession
 from instui_engine.journal import events
 from instui_engine.journal.codec import decode
 from instui_engine.journal.events import Event, Holder
@@ -109,3 +112,11 @@ def test_whatever_a_journal_says_can_be_explained(lines: list[bytes]) -> None:
         if decoded is not None:
             fold.feed(*decoded)
     told(fold.snapshot(0.0))
+
+
+@pytest.mark.parametrize("wall", [-1e18, 1e18])
+def test_a_session_of_no_time_that_a_calendar_has_is_told_all_the_same(wall: float) -> None:
+    snapshot = snapshot_of(ended(1.0), start=START._replace(wall=wall))
+    assert "at an unknown time" in told(snapshot)
+    one = KnownSession("s", 1, "done", "/venv", "instui install", wall, 1.0, "", "", -1)
+    assert "at an unknown time" in "\n".join(table([one], 1000.0))

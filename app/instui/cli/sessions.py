@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from instui.monitor.sessions import KnownSession, known
-from instui.monitor.units import age, cells, count, cut_end, number, seconds
+from instui.monitor.units import ago, cells, count, cut_end, number, seconds
 from instui_engine.errors import TargetError, UsageError, printable
 
 from .output import print_lines
@@ -94,13 +94,7 @@ def _none_recorded(here: str) -> str:
 
 
 def _cells(one: KnownSession, now: float) -> tuple[str, ...]:
-    passed = now - one.started
-    if not one.started:
-        when = ""
-    elif 0 <= passed < _RECENT:
-        when = f"{age(passed)} ago"
-    else:
-        when = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.started))
+    when = ago(one.started, now, _RECENT) if one.started else ""
     wheels = "" if one.wheels < 0 else number(one.wheels)
     if one.is_live and one.wheels > 0:
         wheels = f"{number(one.done)} of {number(one.wheels)}"

@@ -1,13 +1,12 @@
 """An explanation as text: the findings by their seconds, with remedies, and what would have changed the time."""
 
-import time
 from collections.abc import Iterator, Sequence
 
 from instui.explain.explanation import Explanation, compared, headline, kept, predicted
 from instui.explain.where_time_went import percent, rows
 from instui.monitor.model import Snapshot
 from instui.monitor.names import short_command
-from instui.monitor.units import age, cells, cut_end, seconds, unbroken
+from instui.monitor.units import ago, cells, cut_end, seconds, unbroken
 from instui_engine.errors import printable
 
 _HANG = 20  # columns before the text of a finding
@@ -38,11 +37,7 @@ def _what(snapshot: Snapshot, now: float) -> str:
     if session is None:
         return ""
     command = cut_end(printable(short_command(" ".join(session.command))), _COMMAND_CELLS)
-    passed = now - session.wall
-    ago = (
-        f"{age(passed)} ago" if 0 <= passed < _RECENT else time.strftime("%Y-%m-%d %H:%M", time.localtime(session.wall))
-    )
-    return f"{command or 'a session'} ({printable(session.session)}, {ago})"
+    return f"{command or 'a session'} ({printable(session.session)}, {ago(session.wall, now, _RECENT)})"
 
 
 def _ending(snapshot: Snapshot) -> Iterator[str]:

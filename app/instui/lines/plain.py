@@ -123,7 +123,7 @@ def block(snapshot: Snapshot, width: int, height: int) -> list[str]:
 
 def _counters(snapshot: Snapshot, width: int) -> str:
     """The pipeline in one line. If it is too narrow, zeros are left out first, then what comes first."""
-    took = age(snapshot.t)
+    took = age(snapshot.wall)
     environment = snapshot.environment
     if (halt := snapshot.standstill) is not None and snapshot.session is not None:
         return cut_end(f"stands still: pid {snapshot.session.pid} is stopped · {age(snapshot.t - halt.begin)}", width)

@@ -1,5 +1,6 @@
 """Sizes, durations, counts and texts of a given width, as written in plain output and on screens."""
 
+import time
 import unicodedata
 from collections.abc import Iterable
 
@@ -33,6 +34,16 @@ def age(value: float) -> str:
     if value < 1.95:
         return f"{max(value, 0.0):.1f} s"
     return f"{value:.0f} s" if value < 59.5 else _long(round(value))
+
+
+def ago(then: float, now: float, recent: float) -> str:
+    """How long ago that was, or when, if it is not within the last `recent` seconds; both are Unix times."""
+    if 0 <= now - then < recent:
+        return f"{age(now - then)} ago"
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(then))
+    except (OSError, OverflowError, ValueError):  # a journal is only a file
+        return "at an unknown time"
 
 
 def spent(value: float, growing: bool) -> str:
