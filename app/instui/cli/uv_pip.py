@@ -9,8 +9,7 @@ import os
 import stat
 import subprocess
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
-from tempfile import TemporaryDirectory
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from instui_engine.errors import InstuiError, UsageError, printable, reason
 from instui_engine.fs.given import resolved
@@ -56,7 +55,7 @@ def ask(
     if odd := irregular(command, environment):
         raise InstuiError(f"{odd}, and uv would wait for it; remove it")
     line = ["pip", command, "--no-progress", "--color=never", f"--python={environment.executable}"]
-    with TemporaryDirectory(prefix="instui-") if is_missing else nullcontext() as empty:
+    with _empty_directory() if is_missing else nullcontext() as empty:
         place = [f"--{name}={empty}" for name in given] if empty else place
         try:
             done = subprocess.run(
@@ -69,6 +68,15 @@ def ask(
             raise InstuiError(f"cannot run uv: {reason(error)}") from error
     lines, errors = (_lines(data) for data in (done.stdout, done.stderr))
     return Answer(lines, [line for line in errors if line.strip() and not line.startswith(_NOISE)], done.returncode)
+
+
+def _empty_directory() -> AbstractContextManager[str]:
+    from tempfile import TemporaryDirectory  # seldom needed, and slow to load
+
+    try:
+        return TemporaryDirectory(prefix="instui-")
+    except OSError as error:
+        raise InstuiError(f"cannot make an empty directory for uv: {reason(error)}") from error
 
 
 def irregular(command: str, environment: Environment) -> str:
