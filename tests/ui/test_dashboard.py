@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 
 import pytest
 
@@ -109,7 +110,7 @@ def test_rates_are_those_of_equal_shares_of_time_however_often_there_was_an_even
 
 
 def test_a_curve_names_its_unit_its_greatest_value_and_its_time() -> None:
-    snapshot = folded(9.0, (9.0, events.LoadSampled(1.0, 4.5)))
+    snapshot = folded(9.0, *[(float(t), events.LoadSampled(1.0, t / 2)) for t in range(1, 10)])
     lines = [text(line) for line in gauges.gauges(snapshot, Log(Tape()), 120, 5, UNICODE)]
     assert "wheels 0-10 s" in lines[1]
     assert "throughput 0-10 s" in lines[1]
@@ -141,6 +142,46 @@ def test_the_numbers_of_a_curve_never_touch_it_nor_each_other() -> None:
         assert {len(line) for line in lines[1:]} <= {width - 1, width - 2}
         assert re.search(r"throughput 0-\d+ s ", lines[1])
         assert lines[4].rstrip().endswith(" 19 416 f/s 19 416 f/s"), lines[4]
+
+
+def _now(snapshot: Snapshot, name: str) -> tuple[str, str]:
+    """The present and the greatest value of a curve."""
+    times = curves.time_grid(snapshot, 30)
+    shown = [*curves.throughput(snapshot, times), *curves.disk(snapshot, times)]
+    return next((one.now, one.most) for one in shown if one.name == name)
+
+
+def test_what_is_now_falls_to_nothing_by_the_clock_while_nothing_happens() -> None:
+    fold = Fold()
+    fold.feed(0.0, events.FetchStarted("a", 0, 10**7))
+    for tick in range(1, 9):
+        fold.feed(tick / 4, events.FetchProgress("a", tick * 10**6, 10**7))
+        fold.feed(tick / 4, events.LoadSampled(1.0, tick / 8))
+    assert _now(fold.snapshot(2.0), "disk") == ("50 %", "50 %")
+    assert _now(fold.snapshot(2.1), "fetch")[0] == "4.0 MB/s"  # the next sample is not due yet
+    assert _now(fold.snapshot(17.0), "fetch") == ("0 B/s", "4.0 MB/s")
+    assert _now(fold.snapshot(17.0), "disk") == ("0 %", "50 %")
+
+
+def test_what_is_now_is_never_more_than_the_most() -> None:
+    fold = Fold()
+    fold.feed(0.5, events.LoadSampled(1.0, 0.1))  # before there is a whole second
+    assert _now(fold.snapshot(0.5), "disk") == ("20 %", "20 %")
+
+
+def test_no_load_is_shown_for_a_time_in_which_it_was_not_sampled() -> None:
+    def disk(*waits: tuple[float, events.Event]) -> tuple[Sequence[float], str]:
+        early, late = (1.0, events.LoadSampled(1.0, 0.5)), (9.5, events.LoadSampled(1.0, 8.5))
+        end = 10.0, events.SessionFinished(0, "", 0, 10.0)
+        snapshot = folded(10.0, early, *waits, late, (10.0, events.LoadSampled(1.0, 8.5)), end)
+        (curve,) = curves.disk(snapshot, [0.0, 1.0, 5.0, 9.5, 10.0])
+        return [round(value, 2) for value in curve.values], curve.most
+
+    assert disk() == ([0.5, 0.0, 0.0, 0.0], "50 %")  # what others did while the session waited
+    syncs = (1.0, events.SyncStarted("stage")), (9.4, events.SyncFinished("stage", 8.4))
+    assert disk(*syncs) == ([0.5, 0.94, 0.94, 0.0], "94 %")  # it waited for the disk itself
+    short = (1.0, events.SyncStarted("stage")), (1.5, events.SyncFinished("stage", 0.5))
+    assert disk(*short) == ([0.5, 0.0, 0.0, 0.0], "50 %")
 
 
 def test_where_the_stall_of_the_disk_is_unknown_there_is_no_curve_of_it() -> None:

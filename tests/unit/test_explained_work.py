@@ -8,6 +8,17 @@ from support.explained import START, added, ended, in_order, snapshot_of, the, u
 from support.made_up import span
 
 
+@pytest.mark.parametrize(("killed", "counted"), [("x", "1 killed session"), ("xy", "2 killed sessions")])
+def test_of_what_was_settled_the_killed_sessions_are_counted_not_their_wheels(killed: str, counted: str) -> None:
+    steps = [(0.0, events.SpanStarted("open"))]
+    for wheel, session in zip("ab", (killed * 2)[:2], strict=True):
+        steps.append((0.1, events.RecoveryStarted(wheel, "1.0", session)))
+        steps.append((0.2, events.RecoveryFinished(wheel, "1.0", session, "completed", [])))
+    steps += [(0.3, events.SpanFinished("open", 0.3, 0.0, -1.0)), ended(0.3)]
+    text = the("open", explain(snapshot_of(*steps))).text
+    assert text == f"looked at the environment, and settled what {counted} had left"
+
+
 def test_a_download_says_how_fast_it_was_and_what_stood_still() -> None:
     steps = in_order(
         added("a", "b"),

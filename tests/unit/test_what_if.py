@@ -23,8 +23,9 @@ def test_a_prediction_says_what_it_keeps_of_uv_and_of_servers() -> None:
         span("acquire", 2.0, 6.0),
         [(2.0, events.FetchStarted("a", 0, 100)), (5.0, events.FetchFinished("a", 100))],
         [(5.0, events.UnpackStarted("a", 1, 100)), (6.0, events.UnpackFinished("a", 1, 100))],
+        [(6.0, events.EnvironmentWaiting(".lock", [FLOCK])), (8.0, events.EnvironmentGranted(".lock", 2.0))],
     )
-    explanation = explain(snapshot_of(*steps, ended(6.0)))
+    explanation = explain(snapshot_of(*steps, ended(8.0)))
     keeps = {one.change: one.keeps for one in explanation.what_if}
     assert keeps["jobs 4"] == keeps["no lock held by others"] == pytest.approx(5.0)
     assert keeps["everything cached"] == 0.0  # nothing is fetched then, and what uv takes is in the range
@@ -34,6 +35,15 @@ def test_a_prediction_says_what_it_keeps_of_uv_and_of_servers() -> None:
     doubtful = [one._replace(uncertain=one.change == "jobs 4") for one in explanation.what_if]
     assert kept(doubtful, explanation.wall) == f"{same}, except for jobs 4 and everything cached"
     assert kept([one._replace(uncertain=True) for one in explanation.what_if], explanation.wall) == ""
+    same_again = [one for one in explanation.what_if if one.change != "no lock held by others"]
+    assert kept(same_again, explanation.wall) == ""  # "no change" keeps all of the run anyway
+
+
+def test_nothing_is_predicted_of_a_session_that_did_not_end_well() -> None:
+    waits = [*added("a"), *unpack("a", 0.0, 0.4), (0.5, events.EnvironmentWaiting(".lock", [FLOCK]))]
+    assert explain(snapshot_of(*waits, ended(7.5))).what_if
+    for code in (130, 1):  # what it had left to do after the wait is not known
+        assert explain(snapshot_of(*waits, (7.5, events.SessionFinished(code, "cancelled", 0, 7.5)))).what_if == ()
 
 
 def test_two_workers_on_two_processors_take_half_as_long_and_four_no_less() -> None:
@@ -195,11 +205,12 @@ def test_an_uncertain_prediction_says_so_first_and_why_if_that_is_known() -> Non
         [(0.0, events.ResolveProgress("deciding")), (8.0, events.WheelAdded("a", "1.0", "a.whl", 100, False))],
         [(8.0, events.FetchStarted("a", 0, 100)), (10.0, events.FetchFinished("a", 100))],
         span("acquire", 8.0, 10.0),
+        [(10.0, events.EnvironmentWaiting(".lock", [FLOCK])), (10.4, events.EnvironmentGranted(".lock", 0.4))],
     )
-    snapshot = snapshot_of(*steps, ended(10.0))
+    snapshot = snapshot_of(*steps, ended(10.4))
     lines = report(explain(snapshot), snapshot, [], 2000.0, 0)
     what_if = next(line for line in lines if line.startswith("what if:"))
-    assert "   everything cached: cannot tell; perhaps 3.2 s" in what_if
+    assert "   everything cached: cannot tell; perhaps 3.7 s" in what_if
     assert any(line.strip().endswith(", except for everything cached)") for line in lines)
     assert "          (everything cached: how long uv takes with a full cache is not known)" in lines
 

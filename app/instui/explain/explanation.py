@@ -130,12 +130,16 @@ def headline(explanation: Explanation, over: bool = True) -> str:
 
 def predicted(what_if: WhatIf, wall: float) -> str:
     """A prediction in words."""
-    differs = abs(what_if.predicted - wall) > max(LEAST_NOISE, LEAST_NOISE * wall)
+    differs = _differs(what_if, wall)
     if what_if.uncertain:
         return f"cannot tell; perhaps {seconds(what_if.predicted)}" if differs else "cannot tell"
     if not differs:
         return "no change"
     return f"{'about ' if what_if.within else ''}{seconds(what_if.predicted)}"
+
+
+def _differs(what_if: WhatIf, wall: float) -> bool:
+    return abs(what_if.predicted - wall) > max(LEAST_NOISE, LEAST_NOISE * wall)
 
 
 def kept(what_if: Sequence[WhatIf], wall: float) -> str:
@@ -145,7 +149,8 @@ def kept(what_if: Sequence[WhatIf], wall: float) -> str:
     """
     certain = [one for one in what_if if not one.uncertain]
     most = max((one.keeps for one in certain), default=0.0)
-    if most < _KEPT * wall:
+    # what is no change is this run again, and needs no such word
+    if most < _KEPT * wall or not any(one.keeps and _differs(one, wall) for one in certain):
         return ""
     without = listed([one.change for one in what_if if one.uncertain or not one.keeps])
     return f"{seconds(most)} of uv and servers as in this run{f', except for {without}' if without else ''}"

@@ -79,9 +79,13 @@ class Simulation:
         return found
 
     def predictions(self) -> list[WhatIf]:
-        """All changes that mean something for this session."""
-        case = self._case
-        if not case.snapshot.wheels:
+        """All changes that mean something for this session.
+
+        None where it did not end well: nobody knows how long that would have taken which was left to be done when it
+        was cancelled, failed or was killed.
+        """
+        case, finished = self._case, self._case.snapshot.finished
+        if not case.snapshot.wheels or finished is None or finished.exit:
             return []
         found = [self._jobs(jobs) for jobs in JOBS if case.jobs and jobs != case.jobs]
         return [*found, self._cached(), self._alone()]

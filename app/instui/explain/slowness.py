@@ -110,7 +110,7 @@ def crowded(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
         f"other programs used the processors: {names} took {seconds(total(found))}, "
         f"but got the processors for {seconds(sum(span.cpu for span, _ in slow))} only"
     )
-    remedy = "install while the machine is less busy; more --jobs do not help"
+    remedy = "install while the machine is less busy"
     yield Cause("crowded", found, text, remedy, None, wheels_of(found))
 
 

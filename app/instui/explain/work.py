@@ -22,8 +22,9 @@ def start(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
 
 def opening(case: Case, pieces: Sequence[Piece]) -> Iterator[Cause]:
     """What dead sessions have left."""
-    settled = len(case.snapshot.recoveries)
-    text = f"settled what {count(settled, 'killed session')} had left" if settled else "looked at the environment"
+    killed = len({recovery.session for recovery in case.snapshot.recoveries})  # each may have left several wheels
+    text = "looked at the environment"
+    text += f", and settled what {count(killed, 'killed session')} had left" if killed else ""
     yield from _plainly("open", of(pieces, "open"), text)
 
 

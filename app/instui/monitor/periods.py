@@ -11,6 +11,7 @@ from .names import same_holder
 from .spans import CommitSteps, Doing, Halt, LoadSample, Pause, SessionSpan, SessionWait, Stall, Sync
 
 _HOLDERS = 20  # kept of one wait, the first of which may be long gone
+_GAP = 2.0  # seconds without a sample of the load, which else comes about twice a second
 _SHORT = 0.2  # seconds of processors, of which nobody can tell who used them
 _ORDER = get_args(SpanName)
 _INFERRED: dict[type[Event], SpanName] = {
@@ -63,7 +64,7 @@ class Periods:
         self.waits: list[SessionWait] = []
         self.groups = CommitSteps()
         self.loads: list[LoadSample] = []
-        self.most_stalled = 0.0  # the greatest share of the time between two of them
+        self.most_stalled = 0.0  # the greatest share of the time between two of them, if they are close
         self.stalls: list[Stall] = []
         self.held_up = Overlap()  # by waits of the session and of its wheels
         self._open: dict[tuple[str, str], int] = {}  # what, wheel -> place in `waits` of those that last
@@ -144,10 +145,21 @@ class Periods:
     def load(self, sample: LoadSample) -> None:
         """Note what was used so far."""
         before = self.loads[-1] if self.loads else LoadSample(0.0, 0.0, 0.0)
-        if sample.t > before.t:
-            share = (sample.stalled - before.stalled) / (sample.t - before.t)
-            self.most_stalled = min(max(self.most_stalled, share), 1.0)
-        self.loads.append(sample)
+        added = 0.0
+        if sample.t > before.t and not self._is_gap(before.t, sample.t):
+            added = sample.stalled - before.stalled
+            self.most_stalled = min(max(self.most_stalled, added / (sample.t - before.t)), 1.0)
+        self.loads.append(sample._replace(sampled=before.sampled + added))
+
+    def _is_gap(self, begin: float, end: float) -> bool:
+        """Whether for a part of that time the load was not sampled though the session did not wait for the disk."""
+        synced = 0.0
+        for sync in reversed(self.syncs):
+            until = end if sync.end is None else sync.end
+            if until <= begin:
+                break
+            synced += until - max(sync.begin, begin)
+        return end - begin - synced > _GAP
 
     def pause(self, t: float) -> None:
         """Note that the session is to rest."""

@@ -107,8 +107,12 @@ class CommitSteps(NamedTuple):
 
 
 class LoadSample(NamedTuple):
-    """What the session has used by `t`, see `events.LoadSampled`."""
+    """What the session has used by `t`, see `events.LoadSampled`.
+
+    `sampled`: `stalled`, without what was added over a time without samples. Nobody knows when in it that was.
+    """
 
     t: float
     cpu: float
     stalled: float
+    sampled: float = 0.0

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from instui.monitor import units
 from instui.monitor.model import Sample, Snapshot
+from instui.monitor.session import SAMPLE_SECONDS
 from instui.monitor.spans import LoadSample
 from instui.tui.text.glyphs import Glyphs
 from instui_engine.values import NamedTuple
@@ -19,6 +20,7 @@ from instui_engine.values import NamedTuple
 from .bars import scale_end
 
 LATEST = 60.0  # seconds that the curves of a longer session go back while it runs
+_LOAD_STEP = 1.0  # seconds without a sample of the load, which may come twice a second, while work goes on
 Point = TypeVar("Point", Sample, LoadSample)
 
 
@@ -109,7 +111,7 @@ def throughput(snapshot: Snapshot, times: Sequence[float]) -> list[Curve]:
     found = []
     for name, value, most, text in kinds:
         values = rates(snapshot.samples, times, value)
-        now = _now(snapshot, snapshot.samples, value)
+        now = _now(snapshot, snapshot.samples, value, _step(snapshot.samples))
         found.append(Curve(name, values, max(most, 1.0), text(now), text(most), name))
     return found
 
@@ -117,13 +119,15 @@ def throughput(snapshot: Snapshot, times: Sequence[float]) -> list[Curve]:
 def disk(snapshot: Snapshot, times: Sequence[float]) -> list[Curve]:
     """The share of time in which some process of this machine waited for a disk; nothing if that is unknown.
 
+    There are no samples while the session only waits for others: no cell shows what others did meanwhile.
+
     The processor time of the session is no curve: that of its helpers is known only when they end.
     """
     loads = snapshot.loads
     if not loads or loads[-1].stalled < 0:
         return []
-    shares = [min(share, 1.0) for share in rates(loads, times, lambda load: load.stalled)]
-    now = min(_now(snapshot, loads, lambda load: load.stalled), 1.0)
+    shares = [min(share, 1.0) for share in rates(loads, times, lambda load: load.sampled)]
+    now = min(_now(snapshot, loads, lambda load: load.sampled, _LOAD_STEP), 1.0)
     return [Curve("disk", shares, 1.0, f"{100 * now:.0f} %", f"{100 * snapshot.peaks.stalled:.0f} %", "age")]
 
 
@@ -131,9 +135,18 @@ def _bytes(rate: float) -> str:
     return f"{units.size(rate)}/s"
 
 
-def _now(snapshot: Snapshot, points: Sequence[Point], value: Callable[[Point], float]) -> float:
-    """The rate of the last second that is known; 0.0 when all is over."""
+def _step(samples: Sequence[Sample]) -> float:
+    """The seconds between two samples, which lie on a grid: the last one is as old as that while work goes on."""
+    return max(samples[-1].t - samples[-2].t, SAMPLE_SECONDS) if len(samples) > 1 else SAMPLE_SECONDS
+
+
+def _now(snapshot: Snapshot, points: Sequence[Point], value: Callable[[Point], float], step: float) -> float:
+    """The rate of the last second; 0.0 when all is over.
+
+    It ends when the last point was taken while that is no older than a `step`. Later nothing has happened, so nothing
+    was taken: then the second goes on with the clock, and the rate falls to nothing.
+    """
     if snapshot.finished is not None or not points:
         return 0.0
-    t = points[-1].t
-    return max(0.0, value(points[-1]) - _at(points, t - 1, value)) / min(max(t, 0.1), 1)
+    t = max(points[-1].t, snapshot.t - step)
+    return max(0.0, value(points[-1]) - _at(points, max(t - 1, 0.0), value)) / min(max(t, 0.1), 1)
