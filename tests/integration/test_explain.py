@@ -71,8 +71,8 @@ def test_the_newest_session_is_explained_and_compared_and_nothing_is_written(rec
     assert lines[0] == "why 8.0 s, of which 0.45 s was work"
     assert lines[1].startswith("instui install a (20261103-3, 1970-01-01")
     held = "waited for .venv/.lock, held by pid 31817 `flock -x .lock` (asleep; started 1.00 s before us)"
-    assert lines[3] == f" 1   94 %    7.5 s  {held}; 15 x its usual time (0.50 s)  on the critical path"
-    assert lines[4].strip() == "-> nothing of ours helps; --lock-timeout 3 would have failed instead of waiting"
+    assert lines[3] == f" 1   94 %    7.5 s  {held}; 15 x its usual time (0.50 s)  (critical path)"
+    assert lines[4].strip() == "-> it could only be waited for; --lock-timeout 3 would have failed instead"
     assert "no lock held by others: 0.45 s" in lines[-2]
     assert lines[-1] == "2 earlier sessions of this kind here took 0.95 s as a rule"
     assert everything(recorded.top) == before
@@ -94,7 +94,8 @@ def test_a_session_is_found_by_how_its_id_begins(recorded: Venv, run_instui: Run
 def test_where_nothing_is_recorded_that_is_said(venv: Callable[[], Venv], run_instui: Run) -> None:
     text = error_line(run_instui("explain", "--python", venv().top), 2)
     assert text.startswith("no session is recorded in ")
-    assert text.endswith("with --journal FILE; name another environment with --python")
+    assert text.endswith(", or name another environment with --python")
+    assert "yet; install something first (--journal FILE keeps a failed install, too)" in text
 
 
 def test_a_journal_and_stdin_are_explained_and_what_is_none_is_refused(tmp_path: Path, run_instui: Run) -> None:

@@ -162,7 +162,7 @@ def test_a_program_that_holds_the_environments_lock_is_named(slowed: Slowed) -> 
     assert [(holder.pid, holder.command.split()[:2]) for holder in wait.holders] == [(slow.holder, ["flock", "-x"])]
     finding = finding_of(slow, "environment-lock")
     assert f"/.lock, held by pid {slow.holder} `flock -x" in finding["text"]
-    assert finding["remedy"].startswith("nothing of ours helps; --lock-timeout ")
+    assert finding["remedy"].startswith("it could only be waited for; --lock-timeout ")
     assert finding["text"] in slow.told()
 
 

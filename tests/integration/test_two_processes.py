@@ -176,7 +176,7 @@ def test_an_interrupted_waiter_leaves_no_lock_behind(
         waiter.process.terminate()
         code, errors = waiter.finish()
         assert code == 143
-        assert errors.startswith("instui: interrupted: 0 of 1 distributions are installed")
+        assert errors.startswith("instui: interrupted: 0 of 1 distributions are installed; not installed: ")
     holder.process.kill()
     holder.finish()
     target.put(wheels["b"][0])

@@ -16,6 +16,7 @@ from instui.tui.widgets import theme
 from instui_engine.errors import UsageError
 from instui_engine.journal.events import Holder
 from instui_engine.locks.holders import Claimant, LockRow
+from instui_engine.resolve.namesakes import namesakes
 from instui_engine.session.slow_motion import STEP
 from support.cli import error_line, installed, ok
 from support.environments import Venv
@@ -80,6 +81,55 @@ def test_a_name_that_is_also_a_directory_is_explained_when_it_is_not_found(
     assert "./" not in error_line(run_instui("install", *place, "wheel", cwd=tmp_path), 1)
 
 
+@pytest.mark.parametrize("content", ["x-1.0-py3-none-any.whl", "pyproject.toml", "setup.py"])
+@pytest.mark.parametrize("more", [(), ("--dry-run",)])
+def test_a_name_that_is_also_a_directory_is_a_name_and_the_user_is_told(
+    more: tuple[str, ...], content: str, venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    here, links = tmp_path / "here", tmp_path / "links"
+    (here / "wh").mkdir(parents=True)
+    (here / "wh" / content).touch()
+    links.mkdir()
+    build_wheel(links, "wh", "1.0", {"wh.py": b""})
+    place = ("--ui", "plain", "--no-fsync", "--no-index", "--find-links", links, "--python", venv().top)
+    told = ok(run_instui("install", *place, *more, "wh", cwd=here))
+    warning = (
+        '"wh" is taken for the name of a distribution; there is a directory of that name here: for that, write ./wh'
+    )
+    assert told.count(warning) == 1
+    assert "wh 1.0" in told.partition(warning)[2]
+    assert "wh 1.0" not in told.partition(warning)[0]
+
+
+def test_what_merely_has_the_name_of_a_distribution_needs_no_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    (tmp_path / "wheels").mkdir()
+    (tmp_path / "wheels" / "x-1.0-py3-none-any.whl").touch()
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    assert list(namesakes(["package", "nothing", "wheels/", "./wheels", "./file", "package>=1", "\0"])) == []
+    assert list(namesakes(["file", "file"])) == [
+        '"file" is taken for the name of a distribution; there is a file of that name here: '
+        "for the requirements in it, write -r file"
+    ]
+
+
+@pytest.mark.parametrize("more", [(), ("--no-deps",)])
+def test_a_damaged_wheel_is_told_in_the_same_words_with_and_without_dependencies(
+    more: tuple[str, ...], venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
+) -> None:
+    wheel = tmp_path / "broken-1.0-py3-none-any.whl"
+    wheel.write_bytes(b"no archive " * 10)
+    place = ("--ui", "plain", "--no-index", "--python", venv().top)
+    told = error_line(run_instui("install", *place, *more, wheel), 1)
+    assert told == "broken-1.0-py3-none-any.whl: not a zip archive (no end record)"
+    (tmp_path / "list.txt").write_text(f"{wheel}\n")
+    assert error_line(run_instui("install", *place, *more, "-r", tmp_path / "list.txt"), 1) == told
+
+
 def test_a_journal_that_is_not_there_is_not_waited_for(clean_environ: dict[str, str], tmp_path: Path) -> None:
     for command in ("explain", "report", "replay", "trace"):
         arguments = [sys.executable, "-m", "instui", command, str(tmp_path / "nowhere.jsonl")]
@@ -102,6 +152,16 @@ def test_the_table_of_locks_fits_the_terminal_and_names_modes_as_the_screen_does
     assert max(map(cells, table(rows, 100.0))) > 200
     assert [line.split()[1] for line in lines[1:3]] == ["SH", "X"]
     assert ".lock" in lines[1] and "10 s" in lines[1]
+
+
+def test_where_there_is_little_room_for_locks_commands_and_distributions_are_seen_and_ids_of_sessions_are_not() -> None:
+    who = Holder("jinja2", "20260101-212801-13208-2eb6", 13210, "instui install flask celery")
+    path = "lib/python3.11/site-packages/jinja2-3.1.6.dist-info"
+    lines = table([LockRow(path, (Claimant(who, "X", 90.0),), ())], 100.0, 80)
+    assert "…jinja2-3.1.6.dist-info " in lines[1]
+    assert "jinja2 of pid 13210 (instui" in lines[1]
+    assert "2eb6" not in lines[1]
+    assert "session 20260101-212801-13208-2eb6" in table([LockRow(path, (Claimant(who, "X", 90.0),), ())], 100.0)[1]
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,7 @@ def on_screen(*keys: str) -> tuple[str, type[object], str]:
 def test_findings_what_helps_and_what_if_are_rows_of_their_own() -> None:
     found = texts(WAITED)
     assert found[0].startswith("waited for .venv/.lock, held by pid 31817")
-    assert found[1].startswith("→ nothing of ours helps")
+    assert found[1].startswith("→ it could only be waited for")
     assert "what if" in found
     assert "no lock held by others: 0.95 s" in found
     assert not any(text.startswith("→") for text in texts(WAITED, height=5))  # the selected row says it
@@ -73,7 +73,7 @@ def test_the_selected_row_says_in_full_what_helps_and_when_it_was() -> None:
     explanation = explain(snapshot_of(*WAITED))
     key = table_rows(explanation, UNICODE, 50, 200).keys[0]
     lines = [plain(line).strip() for line in in_full(explanation, key, 200, 6)]
-    assert lines[1].startswith("helps   nothing of ours helps")
+    assert lines[1].startswith("helps   it could only be waited for")
     assert lines[2] == "when    from 0.10 s to 7.8 s of the session, on the critical path"
 
 

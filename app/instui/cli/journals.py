@@ -50,8 +50,8 @@ def find(parsed: argparse.Namespace) -> Path | None:
         if not name and (file := os.environ.get("INSTUI_JOURNAL", "")) and Path(file).is_file():
             return Path(file)
         raise UsageError(
-            f"no session is recorded in {where}: before the first install that succeeds, one that fails or has nothing "
-            "to do is kept only with --journal FILE; name another environment with --python"
+            f"no session is recorded in {where} yet; install something first (--journal FILE keeps a failed install, "
+            "too), or name another environment with --python"
         )
     if not name:
         return _newest(found.values())

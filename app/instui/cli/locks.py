@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from instui.monitor.names import holder_name, mode_in_words, path_name
-from instui.monitor.units import age, cells, count, cut
+from instui.monitor.units import ELLIPSIS, age, cells, count, cut, cut_end, head
 from instui_engine.errors import printable
 from instui_engine.locks.holders import Claimant, LockRow, rows
 from instui_engine.locks.names import ENVIRONMENT, TURNSTILE
@@ -47,29 +47,56 @@ def table(found: Sequence[LockRow], now: float, width: int = 0) -> list[str]:
     """
     if not found:
         return ["no lock is held"]
-    grid = [_HEAD]
-    for row in found:
-        name = _lock_name(row.path)
-        for word, claimants in (("held", row.holders), ("wait", row.waiters)):
-            for claimant in claimants:
-                since = age(now - claimant.since) if claimant.since else ""
-                grid.append((name, _mode(row.path, claimant), word, _who(claimant, now), since))
-                name = ""
-    widths = [max(cells(line[column]) for line in grid) for column in range(len(_HEAD))]
-    excess = sum(widths) + 2 * (len(_HEAD) - 1) - width if width else 0
-    if excess > 0:  # names of locks keep at least a third of what they share with their holders
+    grid = _grid(found, now)
+    widths = _widths(grid)
+    if width and _excess(widths, width) > 0:  # what holders do says more than the ids of their sessions
+        grid = _grid(found, now, sessions=False)
+        widths = _widths(grid)
+    if width and (excess := _excess(widths, width)) > 0:  # names of locks keep at least half
         room = max(widths[0] + widths[3] - excess, 24)
-        widths[0] = min(widths[0], max(room // 3, room - widths[3]))
+        widths[0] = min(widths[0], max(room // 2, room - widths[3]))
         widths[3] = room - widths[0]
-    lines = [
-        "  ".join(_padded(cut(text, size), size) for text, size in zip(line, widths, strict=True)) for line in grid
-    ]
+    lines = []
+    for line in grid:
+        fitting = (_short_path(line[0], widths[0]), *line[1:3], cut_end(line[3], widths[3]), line[4])
+        lines.append("  ".join(_padded(text, size) for text, size in zip(fitting, widths, strict=True)))
     holders = sum(len(row.holders) for row in found)
     waiters = sum(len(row.waiters) for row in found)
     foot = f"{count(len(found), 'lock')}, {count(holders, 'holder')}, {count(waiters, 'waiter')}"
     present = {line[1] for line in grid[1:]}
     modes = [f"{mode}: {mode_in_words(mode)}" for mode in ("X", "IX", "SH") if mode in present]
     return [*(line.rstrip() for line in lines), *(cut(line, width) if width else line for line in modes), foot]
+
+
+def _grid(found: Sequence[LockRow], now: float, sessions: bool = True) -> list[tuple[str, str, str, str, str]]:
+    """The table uncut, with its head; `sessions`: with the ids of the holders' sessions."""
+    grid = [_HEAD]
+    for row in found:
+        name = _lock_name(row.path)
+        for word, claimants in (("held", row.holders), ("wait", row.waiters)):
+            for claimant in claimants:
+                since = age(now - claimant.since) if claimant.since else ""
+                grid.append((name, _mode(row.path, claimant), word, _who(claimant, now, sessions), since))
+                name = ""
+    return grid
+
+
+def _widths(grid: Sequence[Sequence[str]]) -> list[int]:
+    return [max(cells(line[column]) for line in grid) for column in range(len(_HEAD))]
+
+
+def _excess(widths: Sequence[int], width: int) -> int:
+    """By how many columns a line of such columns is wider than `width`."""
+    return sum(widths) + 2 * (len(widths) - 1) - width
+
+
+def _short_path(path: str, width: int) -> str:
+    """`path` cut such that its end is seen, as it is the end that names the distribution."""
+    if cells(path) <= width:
+        return path
+    last = path.rstrip("/").rpartition("/")[2] + ("/" if path.endswith("/") else "")
+    room = width - 1 - cells(last)
+    return f"{head(path, room)}{ELLIPSIS}{last}" if room >= 0 else cut(last, width)
 
 
 def _lock_name(path: str) -> str:
@@ -81,11 +108,11 @@ def _mode(path: str, claimant: Claimant) -> str:
     return "SH" if claimant.mode == "IX" and path in (ENVIRONMENT, TURNSTILE) else claimant.mode
 
 
-def _who(claimant: Claimant, now: float) -> str:
+def _who(claimant: Claimant, now: float, sessions: bool) -> str:
     name = holder_name(claimant.holder, None, str)
     if claimant.holder.began and not claimant.holder.wheel:
         name = f"{name}, started {age(now - claimant.holder.began)} ago"
-    session = claimant.holder.session
+    session = claimant.holder.session if sessions else ""
     return f"{name}, session {printable(session)}" if session else name
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from instui.monitor.model import Phase, Snapshot, WheelState
-from instui.monitor.names import is_foreign, is_own, path_name
+from instui.monitor.names import is_foreign, is_own, path_name, short_command
 from instui.monitor.units import count, seconds
 from instui_engine.errors import printable
 from instui_engine.journal.events import Holder
@@ -163,8 +163,12 @@ def _in_the_way(holder: Holder | None, case: Case, waits: Sequence[Piece]) -> st
         if case.lasts(waits):
             return f"it is stopped and keeps its locks: `kill -CONT {holder.pid}` lets it go on"
         return f"it was stopped and kept its locks: `kill -CONT {holder.pid}` lets such a process go on"
+    if case.lasts(waits):
+        if holder is None or not holder.pid:
+            return "wait for it, or end the process that holds it"
+        program = printable(short_command(holder.command).partition(" ")[0])
+        return f"wait for it, or end pid {holder.pid}{f' ({program})' if program else ''}"
     shorter = int(max(piece.seconds for piece in waits) / 2)
     if not shorter:  # less than two seconds are nothing to set a timeout for
-        return "nothing of ours helps"
-    would = "would fail" if case.lasts(waits) else "would have failed"
-    return f"nothing of ours helps; --lock-timeout {shorter} {would} instead of waiting"
+        return "it could only be waited for"
+    return f"it could only be waited for; --lock-timeout {shorter} would have failed instead"

@@ -11,7 +11,7 @@ from instui_engine.errors import printable
 
 _HANG = 20  # columns before the text of a finding
 _LEAST = 30  # columns for the text
-_PATH = "on the critical path"
+_PATH = "(critical path)"
 _COMMAND_CELLS = 60
 _RECENT = 3600.0  # seconds for which it is said how long ago a session was, not when
 

@@ -199,8 +199,8 @@ class _Many(Pipeline):
 
     def _say_how_far(self, error: Interrupted) -> Interrupted:
         return Interrupted(
-            f"interrupted: {len(self.done)} of {len(self._lines)} wheels were installed by this run, each whole; run "
-            "the same command again to go on",
+            f"interrupted: {len(self.done)} of {len(self._lines)} wheels were installed by this run"
+            f"{', each whole' if self.done else ''}; run the same command again to go on",
             self.context.control.exit_code or error.exit_code,
         )
 

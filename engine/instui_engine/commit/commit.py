@@ -145,7 +145,7 @@ class Commit:
     def _say_what_is_left(self, error: Interrupted) -> Interrupted:
         done, left, word = self.installed, self._left(), self._done_to
         return Interrupted(
-            f"interrupted: {len(done)} of {len(self._plans)} distributions are {word}, each whole; "
+            f"interrupted: {len(done)} of {len(self._plans)} distributions are {word}{', each whole' if done else ''}; "
             f"not {word}: {_some(left)}; run the same command again to go on",
             self._context.control.exit_code or error.exit_code,
         )

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from instui_engine.errors import NoSolutionError, UsageError, printable
+from instui_engine.errors import NoSolutionError, ResolutionError, UsageError, printable
 from instui_engine.fetch.uv_settings import UvSettings, settings_here
 from instui_engine.fs.given import absolute
 from instui_engine.hashes import sha256_in
@@ -64,6 +64,11 @@ def resolve(
         raise UsageError("extras are those of a project or a lock file: give -r pyproject.toml, or write NAME[EXTRA]")
     for note in (*lines.notes, *not_honoured(settings, os.environ)):
         emit(Warned("", note))
+    if arguments.requirements:
+        from .namesakes import namesakes
+
+        for note in namesakes(request.arguments):
+            emit(Warned("", note))
     if request.index_url and os.environ.get("UV_DEFAULT_INDEX"):
         emit(Warned("", "UV_DEFAULT_INDEX is set, and prevails over --index-url, as in uv"))
     wanted = lines._replace(requirements=(*_in_order(arguments), *lines.requirements))
@@ -131,9 +136,12 @@ def _decided(
         decided = from_uv(
             arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile, urls, cache
         )
-    except NoSolutionError as error:
+    except ResolutionError as error:
+        from .damaged import check_local_wheels
+
+        check_local_wheels(arguments.wheels, wanted.requirements)
         directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")
-        if not directory:
+        if not directory or not isinstance(error, NoSolutionError):
             raise
         hint = f"for the wheels in the directory of that name, give ./{printable(directory)}"
         raise NoSolutionError(f"{error}; {hint}") from error
