@@ -159,8 +159,9 @@ def test_where_there_is_little_room_for_locks_commands_and_distributions_are_see
     path = "lib/python3.11/site-packages/jinja2-3.1.6.dist-info"
     lines = table([LockRow(path, (Claimant(who, "X", 90.0),), ())], 100.0, 80)
     assert "…jinja2-3.1.6.dist-info " in lines[1]
-    assert "jinja2 of pid 13210 (instui" in lines[1]
+    assert "jinja2 of pid 13210 (instui install" in lines[1]
     assert "2eb6" not in lines[1]
+    assert path in table([LockRow(path, (Claimant(who, "X", 90.0),), ())], 100.0, 125)[1]
     assert "session 20260101-212801-13208-2eb6" in table([LockRow(path, (Claimant(who, "X", 90.0),), ())], 100.0)[1]
 
 

@@ -52,9 +52,10 @@ def table(found: Sequence[LockRow], now: float, width: int = 0) -> list[str]:
     if width and _excess(widths, width) > 0:  # what holders do says more than the ids of their sessions
         grid = _grid(found, now, sessions=False)
         widths = _widths(grid)
-    if width and (excess := _excess(widths, width)) > 0:  # names of locks keep at least half
+    if width and (excess := _excess(widths, width)) > 0:  # what a path ends with is seen first, then who holds it
         room = max(widths[0] + widths[3] - excess, 24)
-        widths[0] = min(widths[0], max(room // 2, room - widths[3]))
+        ends = max(cells(_end(line[0])) + 1 for line in grid)
+        widths[0] = min(widths[0], max(min(ends, room // 2), room - widths[3]))
         widths[3] = room - widths[0]
     lines = []
     for line in grid:
@@ -94,9 +95,14 @@ def _short_path(path: str, width: int) -> str:
     """`path` cut such that its end is seen, as it is the end that names the distribution."""
     if cells(path) <= width:
         return path
-    last = path.rstrip("/").rpartition("/")[2] + ("/" if path.endswith("/") else "")
+    last = _end(path)
     room = width - 1 - cells(last)
     return f"{head(path, room)}{ELLIPSIS}{last}" if room >= 0 else cut(last, width)
+
+
+def _end(path: str) -> str:
+    """The last name in `path`, with the slash of a directory."""
+    return path[path.rstrip("/").rfind("/") + 1 :]
 
 
 def _lock_name(path: str) -> str:
