@@ -111,6 +111,19 @@ def test_the_timeout_is_seen_as_exit_4_and_the_demonstration_ends_well(
     assert unlisted(site) == []
 
 
+@pytest.mark.parametrize(("flags", "jobs"), [([], 8), (["--jobs", "3"], 3), (["--jobs", "1"], 2)])
+def test_a_demonstration_has_the_workers_that_were_asked_for(
+    flags: list[str], jobs: int, alone: dict[str, str], run_instui: Run
+) -> None:
+    done = ok(run_instui("demo", "timeout", "--slow", "0.05", "--ui", "json", *flags, env=alone))
+    assert json.loads(done.splitlines()[0])["jobs"] == jobs
+
+
+def test_the_help_of_demonstrations_says_how_many_workers_they_have(run_instui: Run) -> None:
+    text = " ".join(ok(run_instui("demo", "--help")).split())
+    assert "1 counts as 2; default: 8" in text
+
+
 @pytest.mark.parametrize("scenario", sorted(WAITS))
 def test_a_demonstration_that_is_stopped_takes_its_companion_with_it(
     scenario: str, alone: dict[str, str], tmp_path: Path, clean_environ: dict[str, str]

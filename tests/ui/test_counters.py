@@ -72,7 +72,7 @@ def test_what_comes_from_the_cache_is_neither_fetched_nor_unpacked() -> None:
 
 def test_the_time_that_locks_took_is_that_of_the_clock() -> None:
     shot = snapshot(events.EnvironmentWaiting(".lock", []))
-    assert text(shot, 200).rstrip().endswith("held up by locks  1.0 s")
+    assert text(shot, 200).rstrip().endswith("waits for locks  1.0 s")
 
 
 def test_every_event_has_a_word() -> None:

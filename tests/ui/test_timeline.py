@@ -343,7 +343,7 @@ def test_the_session_is_drawn_by_what_held_it_up_with_its_parts_named_above() ->
     assert "10.0 s" in lines[2]
     assert "wheels at work" in lines[3]
     assert "10.0 s" in lines[3]  # 4 + 1 + 1 + 1 + 2 + 1
-    assert "2 at once, at most" in lines[3]
+    assert "in all, up to 2 at once" in lines[3]
     assert "2.0 s" in lines[4]
     narrow = timeline.head(snapshot, activity(snapshot), look_at(snapshot), 80, UNICODE, True)
     assert {width_of(line) for line in narrow} == {78}
@@ -355,7 +355,7 @@ def test_times_beside_the_curves_are_those_of_the_session_whatever_is_shown_of_i
     whole = [plain(line)[-40:] for line in timeline.head(snapshot, found, look, 120, UNICODE, True)[3:]]
     near = look._replace(window=Window(0.0, 1.0))
     assert [plain(line)[-40:] for line in timeline.head(snapshot, found, near, 120, UNICODE, True)[3:]] == whole
-    assert "2.0 s  1 at once, at most" in whole[1]
+    assert "2.0 s  in all, up to 1 at once" in whole[1]
 
 
 def test_a_label_of_the_axis_gives_way_to_the_cursor_and_to_marks() -> None:
@@ -493,7 +493,7 @@ def test_wheels_at_work_are_counted_as_on_the_dashboard() -> None:
     lines = [plain(line) for line in timeline.head(snapshot, activity(snapshot), look_at(snapshot), 120, UNICODE, True)]
     assert "wheels at work" in lines[3]
     assert activity(snapshot).busy.most == snapshot.peaks.running == 5
-    assert "5 at once, at most" in lines[3]
+    assert "in all, up to 5 at once" in lines[3]
 
 
 def test_a_session_that_waits_for_its_lock_says_that_all_of_its_wheels_wait() -> None:

@@ -43,7 +43,7 @@ def test_the_closing_lines_count_from_the_start_of_the_program_as_the_line_befor
     done = (3.0, events.CommitFinished("a", 1))
     snapshot = snapshot_of(*timed, done, (3.0, events.SessionFinished(0, "", 1, 3.0)))
     assert snapshot.wall == 3.25  # with what the program needed before it had a journal
-    assert where_time_went(snapshot)[0] == "  why 3.2 s, without a wait for others:"
+    assert where_time_went(snapshot)[0] == "  why 3.2 s, without a wait for other processes:"
     assert summary(snapshot)[0] == "installed 1 wheel, 1 file in 3.2 s"
 
 

@@ -90,7 +90,7 @@ installed jwt 1.4.0
 installed rich 14.0
 installed 3 wheels, 1 242 files in 9.1 s
   already installed: 2 · replaced: 1 old version
-  why 9.1 s, without a wait for others:
+  why 9.1 s, without a wait for other processes:
    67 %    6.1 s  jwt 1.4.0 stood behind pyjwt 2.9, which committed 30 files
    11 %   1.00 s  uv decided which wheels satisfy 3 requirements
    11 %   1.00 s  fetched 2 wheels, 40 kB in 1.00 s, 40 kB/s; the slowest: jwt 1.4.0, 18 kB in 0.90 s

@@ -59,7 +59,7 @@ def _play(parsed: argparse.Namespace) -> tuple[int, str]:
             parsed.stay = True  # the end is the point
             chosen: list[str] = []
             arguments = ["demo", scenario.name, "--keep", str(place), "--slow", repr(parsed.slow)]
-            arguments += ["--lock-timeout", repr(parsed.lock_timeout)]
+            arguments += ["--jobs", str(parsed.jobs), "--lock-timeout", repr(parsed.lock_timeout)]
             arguments += ["--journal", parsed.journal] if parsed.journal else []
             code = watch_child(
                 parsed,
@@ -78,6 +78,7 @@ def _play(parsed: argparse.Namespace) -> tuple[int, str]:
                 control,
                 listeners,
                 identity,
+                jobs=parsed.jobs,
                 slow=parsed.slow,
                 lock_timeout=parsed.lock_timeout,
                 journal_file=parsed.journal,

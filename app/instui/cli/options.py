@@ -18,6 +18,7 @@ SLOW = "slow down, to watch: 1 rests 4 ms at each file, 2 rests 8 ms, 0 not at a
 SHELLS = ("bash", "zsh", "fish")
 UIS = ("tui", "plain", "json", "none")
 THEMES = ("dark", "light", "ansi", "mono")
+_DEMO_JOBS = 8  # enough to have something to see on any machine
 LINK_MODES: "tuple[LinkMode, ...]" = ("hardlink", "copy", "clone", "symlink")
 
 
@@ -223,7 +224,7 @@ def demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="what they show; play none")
     parser.add_argument("--json", action="store_true", help="with --list: for programs")
     parser.add_argument("--keep", default="", metavar="DIR", help="keep the environment there, to look at it")
-    _common(parser, slow=1.0)
+    _common(parser, slow=1.0, jobs=_DEMO_JOBS, about_jobs="workers, of which one may do nothing but wait: 1 counts as 2")
 
 
 def attach(parser: argparse.ArgumentParser) -> None:
@@ -420,12 +421,14 @@ def _session(parser: argparse.ArgumentParser) -> None:
     uv_flags.settings(parser)
 
 
-def _common(parser: argparse.ArgumentParser, slow: float = 0.0) -> "argparse._ArgumentGroup":
+def _common(
+    parser: argparse.ArgumentParser, slow: float = 0.0, jobs: int = 0, about_jobs: str = "workers"
+) -> "argparse._ArgumentGroup":
     how = parser.add_argument_group("how")
     _screen(how)
     how.add_argument("--child", default="", help=argparse.SUPPRESS)
     how.add_argument("--child-journal", default="", help=argparse.SUPPRESS)
-    _work(how)
+    _work(how, jobs, about_jobs)
     how.add_argument("--slow", type=seconds, default=str(slow), metavar="FACTOR", help=SLOW)
     how.add_argument("--cache-dir", default="", metavar="DIR", help="where unpacked wheels are kept")
     uv_flags.no_cache(how)
@@ -464,16 +467,17 @@ def _otlp(how: "argparse.ArgumentParser | argparse._ArgumentGroup", what: str, a
     )
 
 
-def _work(how: "argparse._ArgumentGroup") -> None:
+def _work(how: "argparse._ArgumentGroup", jobs: int = 0, about_jobs: str = "workers") -> None:
+    """Add the flags of what does work. `jobs` is the default; 0 is what suits this machine."""
     from instui_engine.session.options import default_jobs
 
     how.add_argument(
         "--jobs",
         "-j",
         type=positive,
-        default=str(default_jobs()),
+        default=str(jobs or default_jobs()),
         metavar="N",
-        help="workers; default: %(default)s",
+        help=f"{about_jobs}; default: %(default)s",
     )
     how.add_argument(
         "--lock-timeout",

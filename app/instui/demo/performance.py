@@ -23,7 +23,7 @@ from .scenario import Scenario, Scene
 
 SCENARIOS = {scenario.name: scenario for scenario in (*COLLISIONS, *OTHER_PROCESS, CRASH)}
 _ENVIRONMENT = ".venv"
-_JOBS = 8  # enough to have something to see on any machine
+_LEAST_JOBS = 2  # one of them waits for the other process, and the rest shall go on
 _QUICKEST = 0.4  # --slow shortens a scenario's lock timeout to no less than this share
 
 
@@ -34,14 +34,16 @@ def perform(
     listeners: tuple[Listener, ...],
     identity: str,
     *,
+    jobs: int,
     slow: float,
     lock_timeout: float,
     journal_file: str = "",
 ) -> Outcome:
     """Play `scenario` in the new directory `place`, as the session `identity`.
 
-    `slow` multiplies the scenario's own factor; `lock_timeout` applies if the scenario has none of its own. The outcome
-    is a success if the scenario went as it should, even if its session was meant to fail. Raises InstuiError.
+    Fewer `jobs` than any demonstration needs count as so many. `slow` multiplies the scenario's own factor;
+    `lock_timeout` applies if the scenario has none of its own. The outcome is a success if the scenario went as it
+    should, even if its session was meant to fail. Raises InstuiError.
     """
     environment = _make_environment(place)
     if scenario.lock_timeout:
@@ -53,7 +55,7 @@ def perform(
     request = Request(arguments=tuple(str(path) for path in scenario.make(wheels)), no_deps=True, offline=True)
     options = Options(
         cache=place / "cache",
-        jobs=_JOBS,
+        jobs=max(jobs, _LEAST_JOBS),
         lock_timeout=lock_timeout,
         fsync=False,
         slow=scene.slow,

@@ -108,7 +108,7 @@ class Attribution(NamedTuple):
 def attribute(snapshot: Snapshot) -> Attribution:
     """The attribution of a session so far."""
     begin = -snapshot.session.ran if snapshot.session is not None else 0.0
-    end = max(snapshot.t, begin)
+    end = max(_end(snapshot), begin)
     first = min((span.begin for span in snapshot.spans), default=0.0)
     around = [SessionSpan("open", begin, first), *snapshot.spans]  # "open" stands for the start, which is no span
     pieces: list[Piece] = []
@@ -122,6 +122,15 @@ def attribute(snapshot: Snapshot) -> Attribution:
     if snapshot.halts:
         pieces, work = list(_cut(pieces, snapshot.halts, end)), tuple(_cut(work, snapshot.halts, end))
     return Attribution(begin, end, tuple(pieces), work)
+
+
+def _end(snapshot: Snapshot) -> float:
+    """The time now or, of a session that is over, of its end: a demonstration says that it is over some time later."""
+    finished = snapshot.finished
+    if finished is None:
+        return snapshot.t
+    last = max((snapshot.t if span.end is None else span.end for span in snapshot.spans), default=0.0)
+    return min(max(finished.seconds, last), snapshot.t)
 
 
 def _cut(pieces: Iterable[Piece], halts: Sequence[Halt], now: float) -> Iterator[Piece]:

@@ -124,7 +124,7 @@ def headline(explanation: Explanation, over: bool = True) -> str:
     wall, waited = explanation.wall, explanation.wall - explanation.work - explanation.unexplained
     took = f"why {seconds(wall)}" if over else f"still running, {seconds(wall)} so far"
     if waited < _NO_WAIT * wall:
-        return f"{took}, without a wait for others"
+        return f"{took}, without a wait for other processes"
     return f"{took}, of which {seconds(explanation.work)} was work"
 
 

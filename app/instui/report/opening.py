@@ -82,7 +82,7 @@ def _lines(snapshot: Snapshot) -> list[str]:
         done = snapshot.totals.committed + snapshot.totals.removed
         of = max(len(snapshot.wheels), snapshot.totals.resolved)
         so_far = f"{number(done)} of {count(of, 'wheel')} {snapshot.done}"
-        return [f"after {age(snapshot.t)}, {so_far}: this page tells of what was known when it was made"]
+        return [f"after {age(snapshot.wall)}, {so_far}: this page tells of what was known when it was made"]
     told = {line.strip() for line in where_time_went(snapshot)}
     return [line for line in ending(snapshot) if line not in told]
 

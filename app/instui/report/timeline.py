@@ -135,11 +135,11 @@ def _parts(snapshot: Snapshot, axis: Axis) -> Iterator[Html]:
 def _curves(recorded: Recorded, axis: Axis) -> Iterator[Html]:
     busy, waiting = recorded.activity.busy, recorded.activity.waiting
     if busy.most:
-        note = f"{busy.most} at once, at most"
+        note = f"in all, up to {busy.most} at once"
         curve = _curve(busy, busy.most, axis, "busy", f"wheels at work: {note}")
         yield _row("wheels at work", curve, took(busy.seconds(*axis)), note)
     if waiting.most:
-        note = f"{waiting.most} at once, at most"
+        note = f"in all, up to {waiting.most} at once"
         curve = _curve(waiting, waiting.most, axis, "waiting", f"wheels waiting: {note}")
         yield _row("wheels waiting", curve, took(waiting.seconds(*axis)), note)
 

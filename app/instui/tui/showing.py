@@ -118,7 +118,7 @@ class Showing:
         """
         shown = self.watch.shown
         if shown.over and shown.finished is None:
-            error = self.controller.error() or f"Its journal ends here, at {seconds(shown.t)}: the process was gone."
+            error = self.controller.error() or f"Its journal ends here, at {seconds(shown.wall)}: the process was gone."
             return [error, *self._epilogue(shown, lambda: [line.strip() for line in summary(shown, names=False)])]
         if shown.finished is None:
             return [shown.caption] if shown.caption else []

@@ -1,4 +1,4 @@
-"""The counters of the pipeline, line 2 of every screen, and how long the session was held up by locks."""
+"""The counters of the pipeline, line 2 of every screen, and for how long somebody waited for locks."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -133,5 +133,5 @@ def _right(snapshot: Snapshot) -> Iterator[Line]:
         return
     held_up = snapshot.totals.held_up
     time = (f"{units.spent(held_up, not snapshot.over):>6}", "wait" if held_up >= 0.05 else "dim")
-    yield line(("held up by locks ", "dim"), time)
+    yield line(("waits for locks ", "dim"), time)
     yield line(("lock waits ", "dim"), time)

@@ -18,6 +18,7 @@ from instui.tui.text.glyphs import Glyphs
 from instui_engine.values import NamedTuple
 
 from .bars import scale_end
+from .session_waits import whole
 
 LATEST = 60.0  # seconds that the curves of a longer session go back while it runs
 _LOAD_STEP = 1.0  # seconds without a sample of the load, which may come twice a second, while work goes on
@@ -89,6 +90,7 @@ def levels(samples: Sequence[Sample], t: float, times: Sequence[float], value: C
 def wheels(snapshot: Snapshot, times: Sequence[float]) -> list[Curve]:
     """How many wheels were being worked on, and how many waited."""
     totals, peaks = snapshot.totals, snapshot.peaks
+    all_wait = whole(snapshot) is not None  # then none of its wheels waits, and all of them do
     kinds: tuple[tuple[str, Callable[[Sample], int], int, int, str], ...] = (
         ("at work", lambda sample: sample.running, totals.running, peaks.running, "commit"),
         ("waiting", lambda sample: sample.waiting, totals.waiting, peaks.waiting, "wait"),
@@ -96,7 +98,8 @@ def wheels(snapshot: Snapshot, times: Sequence[float]) -> list[Curve]:
     found = []
     for name, value, now, most, style in kinds:
         values = levels(snapshot.samples, snapshot.t, times, value)
-        found.append(Curve(name, values, max(most, 1.0), units.number(now), units.number(most), style))
+        text = "all" if all_wait and name == "waiting" else units.number(now)
+        found.append(Curve(name, values, max(most, 1.0), text, units.number(most), style))
     return found
 
 

@@ -164,6 +164,7 @@ def _session(event: _SessionEvent, snapshot: Snapshot) -> Piece:
         case events.Warned(text=text):
             return Piece(safe(text), "age")
         case events.SessionFinished(exit=code, error=error, installed=installed, seconds=seconds):
+            seconds += snapshot.session.ran if snapshot.session is not None else 0.0  # from the start of the program
             noun = "distribution" if snapshot.totals.removing else "wheel"
             text = f"exit {code}, {units.count(installed, noun)} {snapshot.done} in {units.seconds(seconds)}"
             return Piece(f"{text}: {safe(error)}" if error else text, "failed" if code else "commit")

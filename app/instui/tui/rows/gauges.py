@@ -6,7 +6,7 @@ from instui.monitor import units
 from instui.monitor.landmarks import is_news
 from instui.monitor.model import Phase, Snapshot
 from instui.monitor.names import PARTS
-from instui.monitor.spans import SessionSpan
+from instui.monitor.spans import SessionSpan, SessionWait
 from instui.tui.tape import Log
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, tail
@@ -55,7 +55,8 @@ def _narrow(snapshot: Snapshot, width: int) -> Line:
     locks = _losses(snapshot, 1)
     doing = "paused" if snapshot.paused else "at work"
     parts: list[Piece] = [Piece("  wheels  ", "dim"), Piece(f"{snapshot.totals.running} {doing}", "text")]
-    parts.append(Piece(f"  {snapshot.totals.waiting} waiting", "wait" if snapshot.totals.waiting else "dim"))
+    waiting = "all" if session_waits.whole(snapshot) is not None else units.number(snapshot.totals.waiting)
+    parts.append(Piece(f"  {waiting} waiting", "dim" if waiting == "0" else "wait"))
     if locks:
         parts += line(
             ("   most contended ", "dim"),
@@ -78,32 +79,43 @@ def _session(snapshot: Snapshot, width: int, glyphs: Glyphs) -> list[Line]:
     room = width - 2
     t = snapshot.t
     parts = [span for span in snapshot.spans if span.name not in ("open", "clean")]
+    waits = [_period(wait, t) for wait in snapshot.session_waits if not wait.wheel]  # of the session as a whole
     named = [
         line(
             (f"{PARTS[name]} ", _PART_STYLES.get(name, "text")),
             (units.seconds(taken), "text"),
             (f" ({units.seconds(cpu)} cpu)" if width >= _WITH_CPU and cpu >= 0.05 else "", "dim"),
         )
-        for name, taken, cpu in _taken(parts, t)
+        for name, taken, cpu in _taken(parts, waits, t)
     ]
+    if (waited := sum(end - begin for begin, end in waits)) >= _TOLD:
+        named.append(line(("wait ", "wait"), (units.seconds(waited), "text")))
     if (ran := snapshot.session.ran if snapshot.session is not None else 0.0) >= _TOLD:
         named.insert(0, line(("start ", "dim"), (units.seconds(ran), "text")))
-    spans = [(wait.begin, t if wait.end is None else wait.end, "wait") for wait in snapshot.session_waits]
+    spans = [(*_period(wait, t), "wait") for wait in snapshot.session_waits]
     # after the waits: where both fill a cell, the first has it
-    spans += [(span.begin, t if span.end is None else span.end, _PART_STYLES.get(span.name, "text")) for span in parts]
+    spans += [(*_period(span, t), _PART_STYLES.get(span.name, "text")) for span in parts]
     several = len(snapshot.sessions)
     seconds = f"{f'{several} sessions' if several else 'session'} {units.seconds(snapshot.wall)}"
     text = (Piece(f" {seconds}   ", "dim"), *joined(named, Piece(f" {glyphs.dot} ", "faint")))
     return [fit(text, width), (Piece(" "), *to_scale(spans, snapshot, room, glyphs))]
 
 
-def _taken(parts: Sequence[SessionSpan], t: float) -> list[tuple[SpanName, float, float]]:
-    """The parts with their seconds, and those of processors; what was done several times, by a session or by several
-    that are shown as one, is summed up."""
+def _period(of: SessionSpan | SessionWait, t: float) -> tuple[float, float]:
+    return of.begin, t if of.end is None else of.end
+
+
+def _taken(
+    parts: Sequence[SessionSpan], waits: Sequence[tuple[float, float]], t: float
+) -> list[tuple[SpanName, float, float]]:
+    """The parts with their seconds, without waits of the session as a whole, and those of processors; what was done
+    several times, by a session or by several that are shown as one, is summed up."""
     taken: dict[SpanName, tuple[float, float]] = {}
     for span in parts:
         seconds, cpu = taken.get(span.name, (0.0, 0.0))
-        taken[span.name] = seconds + (t if span.end is None else span.end) - span.begin, cpu + span.cpu
+        begin, end = _period(span, t)
+        waited = sum(max(min(end, until) - max(begin, since), 0.0) for since, until in waits)
+        taken[span.name] = seconds + end - begin - waited, cpu + span.cpu
     return [(name, *both) for name, both in taken.items()]
 
 

@@ -140,19 +140,31 @@ def head(snapshot: Snapshot, found: Activity, look: Look, width: int, glyphs: Gl
         begin, end = found.attribution.begin, found.attribution.end  # whatever is shown of it, like all other times
         total = busy.seconds(begin, end)
         drawn = curve(busy, max(busy.most, 1), "dim", window, snapshot.t, sizes.track, glyphs)
-        note = line((f"{busy.most} at once, at most", "dim")) if busy.most else ()
-        label = line((tail("wheels at work", sizes.label), "dim"))
+        note = _summed(busy.most, sizes)
+        label = line((_label("at work", sizes), "dim"))
         lines.append(_row(label, drawn, units.seconds(total) if total else "none", note, sizes, "dim"))
         total = waiting.seconds(begin, end)
         drawn = curve(waiting, max(waiting.most, 1), "wait", window, snapshot.t, sizes.track, glyphs)
-        note = line((f"{waiting.most} at once, at most", "dim")) if waiting.most else ()
-        label = line(("wheels waiting", "dim"))
+        note = _summed(waiting.most, sizes)
+        label = line((_label("waiting", sizes), "dim"))
         text = units.seconds(total) if total else "none"
         if (wait := whole(snapshot)) is not None:  # then none of its wheels waits, and all of them do
             what = safe(wait.path) if wait.what == "environment" else wait_target(wait.what)
             text, note = "all", line((f"the session, for {what}", "wait"))
         lines.append(_row(label, drawn, text, note, sizes, "dim" if text == "none" else "wait"))
     return [(gutter, *row) for row in lines]
+
+
+def _label(what: str, sizes: Layout) -> str:
+    """What wheels do; where there is no room for a note, also that the seconds are those of all of them."""
+    brief = f"{what}, in all"
+    return tail(brief if not sizes.note and len(brief) <= sizes.label else f"wheels {what}", sizes.label)
+
+
+def _summed(most: int, sizes: Layout) -> Line:
+    """That seconds are those of all wheels, so many of which had them at once."""
+    text = f"in all, up to {most} at once"
+    return line((text if len(text) <= sizes.note else f"in all, {most} at most", "dim")) if most else ()
 
 
 def _unexplained(found: Attribution) -> Line:
