@@ -165,3 +165,20 @@ def test_a_real_install_is_explained_by_its_spans(venv: Callable[[], Venv], tmp_
     names = [stage["name"] for stage in answer["stages"]]
     assert names == ["start", "open", "resolve", "acquire", "plan", "stage", "commit", "clean"]
     assert {"start"} <= {one["kind"] for one in answer["findings"]}
+
+
+@pytest.mark.parametrize(
+    ("command", "size"), [(["instui", "install", "a", "--slow", "2"], 1000), (["instui", "install", "a"], 9_000_000)]
+)
+def test_sessions_that_were_slowed_down_or_of_another_size_say_nothing_of_what_is_usual(
+    command: list[str], size: int, recorded: Venv, run_instui: Run
+) -> None:
+    for identity in ("20261101-1", "20261102-2"):
+        other = [
+            (t, event._replace(command=command))
+            if isinstance(event, events.SessionStarted)
+            else (t, event._replace(size=size) if isinstance(event, events.WheelAdded) else event)
+            for t, event in journal_of(identity, 0.5)
+        ]
+        write(recorded.top / ".instui" / "sessions" / f"{identity}.jsonl", other)
+    assert "of this kind" not in ok(run_instui("explain", "--python", recorded.top))

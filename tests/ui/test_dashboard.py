@@ -242,3 +242,22 @@ def test_the_keys_sort_by_the_seconds_of_a_phase_and_show_them() -> None:
             assert table.keys[-1] == "opencv-python-headless"
 
     asyncio.run(check())
+
+
+def test_the_names_of_wheels_grow_with_the_screen() -> None:
+    shown = wheels.columns(200, 197, "", 5.0, False)
+    assert widths(shown, 197)["wheel"] >= 40
+
+
+def test_while_the_session_waits_the_panel_does_not_say_that_nobody_does() -> None:
+    waiting = [(0.0, events.SpanStarted("commit")), (1.0, events.EnvironmentWaiting(".lock", []))]
+    fold = Fold()
+    for t, event in waiting:
+        fold.feed(t, event)
+    snapshot = fold.snapshot(9.0)
+    assert "all waiting" in text(gauges.gauges(snapshot, Log(Tape()), 80, 1, UNICODE)[0])
+    curves = [text(row) for row in gauges.gauges(snapshot, Log(Tape()), 120, 5, UNICODE)]
+    assert any("waiting" in row and " all " in row for row in curves)
+    strip = text(gauges.gauges(snapshot, Log(Tape()), 160, 30, UNICODE)[1])
+    assert "commit 1.00 s" in strip
+    assert "wait 8.0 s" in strip

@@ -436,3 +436,28 @@ def test_help_lists_the_keys_of_home_and_not_those_of_a_session() -> None:
             assert BY_ID["freeze"].help not in text_of(app)
 
     asyncio.run(run())
+
+
+def test_an_error_that_a_row_has_no_room_for_is_said_once_and_whole_below_it() -> None:
+    error = "no space left on the disk of the cache, " * 4
+    failed = over("x", "install a", 60, 1.0)._replace(state="failed", error=error)
+    sight = SIGHT._replace(recorded=[failed])
+    sizes = {"section": 8, "command": 34, "environment": 14, "when": 10, "took": 7, "facts": 30}
+
+    def facts(told: str) -> str:
+        rows = home.table_rows(sight, 30, NOTHING, True, UNICODE, told=told)
+        return plain(rows.cells("recorded\0x", sizes)["facts"])
+
+    assert facts("").startswith("no space left on the disk of")
+    assert "…" in facts("")
+    assert "no space" not in facts("recorded\0x")
+    assert "no space" in "".join(plain(row) for row in home.about(sight, "recorded\0x", 80, 3))
+    short = sight._replace(recorded=[failed._replace(error="rotten")])
+    assert "rotten" not in "".join(plain(row) for row in home.about(short, "recorded\0x", 80, 3))
+
+
+def test_where_nothing_is_recorded_it_is_said_of_which_environment_that_is() -> None:
+    sight = SIGHT._replace(recorded=[])
+    rows = home.table_rows(sight, 30, NOTHING, False, UNICODE)
+    said = plain(rows.cells(home.INVITATION, {"section": 8})[""])
+    assert f"nothing yet in {sight.place.name}: i installs there" in said

@@ -61,3 +61,9 @@ def test_the_json_is_that_of_the_documentation() -> None:
 
 def test_nothing_is_predicted_before_the_end() -> None:
     assert explain(snapshot_of(*added("a"), at=5.0)).what_if == ()
+
+
+def test_a_session_is_over_when_it_says_so_however_much_later_a_demonstration_tells_it() -> None:
+    timed = in_order(span("acquire", 0.0, 3.0), [(5.0, events.SessionFinished(4, "waited", 0, 3.0))])
+    snapshot = snapshot_of(*timed, at=5.0)
+    assert explain(snapshot).wall == snapshot.wall

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from instui.explain.explanation import Explanation, as_json, explain
@@ -19,7 +19,8 @@ from .journals import find, look, read
 from .output import print_lines
 
 _EARLIER = 5  # sessions that say what is usual
-_LIKE = 3  # times as many wheels are another kind of install
+_LIKE = 3  # times as many wheels, or bytes, are another kind of install
+_LITTLE = 1_000_000  # bytes of wheels, below which their number says more
 _EARLIER_BYTES = 3_000_000  # of all their journals
 
 
@@ -71,6 +72,7 @@ def _is_like(past: Snapshot, present: Snapshot) -> bool:
     if past.finished is None or past.finished.exit or past.session is None or present.session is None:
         return False
     same: Sequence[tuple[object, object]] = [
+        (_slow(past.session.command), _slow(present.session.command)),
         (past.session.command[1:2], present.session.command[1:2]),
         (bool(past.doings), bool(present.doings)),
         (
@@ -79,4 +81,15 @@ def _is_like(past: Snapshot, present: Snapshot) -> bool:
         ),
     ]
     few, many = sorted((len(past.wheels), len(present.wheels)))
-    return all(one == other for one, other in same) and (few > 0 or many == 0) and many <= _LIKE * few
+    less, more = sorted(max(sum(wheel.size for wheel in one.wheels), _LITTLE) for one in (past, present))
+    is_as_large = (few > 0 or many == 0) and many <= _LIKE * few and more <= _LIKE * less
+    return all(one == other for one, other in same) and is_as_large
+
+
+def _slow(command: Sequence[str]) -> str:
+    """What --slow says in a command; "0" if nothing."""
+    slow = "0"
+    for word, after in pairwise((*command, "")):
+        if word == "--slow" or word.startswith("--slow="):
+            slow = word.partition("=")[2] or after
+    return slow

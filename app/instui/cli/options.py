@@ -224,7 +224,9 @@ def demo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="what they show; play none")
     parser.add_argument("--json", action="store_true", help="with --list: for programs")
     parser.add_argument("--keep", default="", metavar="DIR", help="keep the environment there, to look at it")
-    _common(parser, slow=1.0, jobs=_DEMO_JOBS, about_jobs="workers, of which one may do nothing but wait: 1 counts as 2")
+    _common(
+        parser, slow=1.0, jobs=_DEMO_JOBS, about_jobs="workers, of which one may do nothing but wait: 1 counts as 2"
+    )
 
 
 def attach(parser: argparse.ArgumentParser) -> None:

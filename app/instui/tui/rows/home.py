@@ -8,7 +8,7 @@ from instui.monitor.installers import Installer
 from instui.monitor.names import short_command
 from instui.monitor.sessions import KnownSession, State
 from instui.tui.host import Demonstration, Place, Sight
-from instui.tui.text.columns import Column, TableRows
+from instui.tui.text.columns import Column, TableRows, widths
 from instui.tui.text.glyphs import Glyphs
 from instui.tui.text.pieces import Line, Piece, fit, joined, line, middle, safe, spread, tail, width_of, wrapped
 from instui_engine.values import NamedTuple
@@ -29,6 +29,7 @@ _SPACE = "\0space "  # how the keys of blank rows begin, which cannot be selecte
 _ROOMY = 20  # rows from which there are some
 _RUNNING, _OTHER, _RECORDED, _LEARN = "running\0", "running\0pid ", "recorded\0", "learn\0"
 _LEAST = 3  # recordings that are shown, however small the screen is
+_PLACE = 22  # columns of the environment's name, where nothing is recorded in it
 _NAME = 14  # columns of a demonstration's name
 _APART = Piece("  ")  # between two facts
 _SHORT_WAIT = 0.1  # seconds; nobody waited for less
@@ -139,8 +140,13 @@ def ago(seconds: float) -> str:
     return "just now"
 
 
-def table_rows(sight: Sight, rows: int, filter: Filter, everything: bool, glyphs: Glyphs) -> TableRows:
-    """All rows, in a table with room for so many `rows`. Without `everything`, old recordings are folded."""
+def table_rows(
+    sight: Sight, rows: int, filter: Filter, everything: bool, glyphs: Glyphs, *, told: str = ""
+) -> TableRows:
+    """All rows, in a table with room for so many `rows`. Without `everything`, old recordings are folded.
+
+    `told` is the row about which `about` is shown: an error for which it has no room is said there alone.
+    """
     running = {f"{_RUNNING}{one.session}": one for one in sight.running if _keeps(filter, one)}
     others = {f"{_OTHER}{one.pid}": one for one in sight.others if _keeps(filter, one)}
     recorded = {f"{_RECORDED}{one.session}": one for one in sight.recorded if _keeps(filter, one)}
@@ -168,7 +174,8 @@ def table_rows(sight: Sight, rows: int, filter: Filter, everything: bool, glyphs
             return {"section": title, **_other(others[key], sight.now, sizes, glyphs)}
         if key in recorded:
             one = recorded[key]
-            return {"section": title, **_recorded(one, sight.now, sight.waited.get(one.session, 0.0), sizes, glyphs)}
+            waited = sight.waited.get(one.session, 0.0)
+            return {"section": title, **_recorded(one, sight.now, waited, sizes, glyphs, key == told)}
         indent = fit(title, sizes["section"] + 2) if "section" in sizes else ()
         if key in learn:
             return {"": (*indent, *_demonstration(*learn[key]))}
@@ -253,12 +260,13 @@ _SIGNS: Mapping[State, tuple[str, str, str]] = {  # of what is over: the sign, t
 
 
 def _recorded(
-    one: KnownSession, now: float, waited: float, sizes: Mapping[str, int], glyphs: Glyphs
+    one: KnownSession, now: float, waited: float, sizes: Mapping[str, int], glyphs: Glyphs, told: bool
 ) -> Mapping[str, Line]:
     sign, plain, style = _SIGNS.get(one.state, ("·", ".", "dim"))
     facts: list[Line] = []
     if one.state != "done":
-        facts.append(line((safe(one.error) if one.state == "failed" and one.error else one.state, style)))
+        is_here = one.state == "failed" and one.error and (not told or _has_room(one.error, sizes["facts"]))
+        facts.append(line((tail(safe(one.error), sizes["facts"]) if is_here else one.state, style)))
     if one.wheels > 0:
         facts.append(line(units.count(one.wheels, "wheel")))
     if waited >= _SHORT_WAIT:
@@ -272,6 +280,10 @@ def _recorded(
     }
 
 
+def _has_room(error: str, room: int) -> bool:
+    return units.cells(safe(error)) <= room
+
+
 def _demonstration(number: int, one: Demonstration) -> Line:
     return line((f"{number} ", "key"), f"{one.name:<{_NAME}}", (safe(one.about), "dim"))
 
@@ -282,14 +294,19 @@ def _invitation(place: Place) -> Line:
         return line(("no environment: ", "age"), "`uv venv` or `python3 -m venv .venv`", words)
     if place.missing:
         return line((safe(place.missing), "age"))
-    return line("nothing yet: ", ("i", "key", "type"), (" begins an install, which is then listed here", "dim"))
+    where = middle(safe(place.name), _PLACE)  # an install into another environment is listed there
+    return line(f"nothing yet in {where}: ", ("i", "key", "type"), (" installs there", "dim"))
 
 
-def about(sight: Sight, key: str, width: int, most: int) -> list[Line]:
-    """What there is to know of a row, in at most `most` lines: what the row itself has no room for."""
+def about(sight: Sight, key: str, width: int, most: int, room: int = 0) -> list[Line]:
+    """What there is to know of a row, in at most `most` lines: what the row itself has no room for.
+
+    `room` are the columns of the table, if it has fewer than the screen.
+    """
     texts: list[tuple[str, str]] = []
     if (one := running_of(sight, key) or recording_of(sight, key)) is not None:
-        texts = [(f"instui {command_line(one)}", "strong"), (one.error, "failed")]
+        is_above = one.state == "failed" and _has_room(one.error, widths(COLUMNS, room or width)["facts"])
+        texts = [(f"instui {command_line(one)}", "strong"), ("" if is_above else one.error, "failed")]
         texts.append((f"{one.environment or 'environment unknown'} · session {one.session}", "dim"))
     elif (other := other_of(sight, key)) is not None:
         waits = "an install there waits for it before it commits; it cannot be watched from here"

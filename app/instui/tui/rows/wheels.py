@@ -28,11 +28,12 @@ BAR_TITLE = "fetch unpack stage wait commit"
 SCALED = 120  # columns of a screen from which on bars are drawn to scale
 _ALL_SECONDS = 140  # and from which on the seconds of all phases are shown, else only those that the rows are sorted by
 _RARE = Phase.BUILD.value  # most sessions build nothing
+_NAME, _LONG_NAME = 16, 44  # columns for the name of a wheel at least, and on a very wide screen
 _SECONDS = 8  # columns for seconds: a title, and the arrow of the sorted one
 
 COLUMNS = (
     Column("state", "", 1),
-    Column("wheel", "wheel", 16, weight=3, most=36),
+    Column("wheel", "wheel", _NAME, weight=3, most=36),
     Column("bar", BAR_TITLE, 10, weight=9, needs=74, most=31, short="progress"),
     Column("doing", "now", 12, weight=4, most=22),
     Column("lock", "lock and its holder", 18, weight=3, needs=76, most=60, short="lock, holder"),
@@ -70,26 +71,37 @@ def columns(
     """
     extra = [one for one in _SECONDS_COLUMNS if (width >= _ALL_SECONDS and one.id != _RARE) or one.id == sort]
     if chosen:
-        return _chosen(chosen, room, sort, t, finished, width >= SCALED)
+        return _chosen(chosen, width, room, sort, t, finished)
     if width < SCALED:  # then the seconds stand in the place of the age
         return (*COLUMNS[:-1], *(extra or COLUMNS[-1:]))
-    shown = [column._replace(weight=14, most=1000) if column.id == "bar" else column for column in COLUMNS]
+    shown = _wide(COLUMNS, width)
     shown += extra
     return _with_scale(shown, room, t, finished)
 
 
-def _chosen(chosen: Sequence[str], room: int, sort: str, t: float, finished: bool, scaled: bool) -> tuple[Column, ...]:
-    known = {column.id: column._replace(needs=0) for column in (*COLUMNS[2:], *_SECONDS_COLUMNS)}
+def _wide(shown: Sequence[Column], width: int) -> list[Column]:
+    """The columns for a screen of at least `SCALED`: the bars get most of the room, and names grow with the screen."""
+    name = max(_NAME, min((width - 108) // 2, _LONG_NAME))  # so that the seconds of all phases have room beside it
+    found = []
+    for column in shown:
+        if column.id == "bar":
+            column = column._replace(weight=14, most=1000)
+        elif column.id == "wheel":
+            column = column._replace(width=name, most=max(name, column.most))
+        found.append(column)
+    return found
+
+
+def _chosen(chosen: Sequence[str], width: int, room: int, sort: str, t: float, finished: bool) -> tuple[Column, ...]:
+    scaled = width >= SCALED
+    every = _wide(COLUMNS, width) if scaled else list(COLUMNS)
+    known = {column.id: column._replace(needs=0) for column in (*every[2:], *_SECONDS_COLUMNS)}
     sorted_by = [sort] if sort in known and sort not in chosen else []
-    shown = list(COLUMNS[:2])
+    shown = every[:2]
     for column in (known[name] for name in (*sorted_by, *chosen)):
         if GUTTER + sum(one.width + 2 for one in (*shown, column)) - 2 <= room:
             shown.append(column)
-    if not scaled:
-        return tuple(shown)
-    return _with_scale(
-        [one._replace(weight=14, most=1000) if one.id == "bar" else one for one in shown], room, t, finished
-    )
+    return _with_scale(shown, room, t, finished) if scaled else tuple(shown)
 
 
 def _with_scale(shown: Sequence[Column], room: int, t: float, finished: bool) -> tuple[Column, ...]:

@@ -135,13 +135,15 @@ class HomeView(Overview):
         self.lines("header").show_lines([home.header(sight, width, self.glyphs)])
         self._line.show()
         self._show_top(snapshot, width)
-        rows = home.table_rows(sight, table.size.height - 1, self.filter, self.everything, self.glyphs)
-        table.selected = home.still_selected(table.selected, rows.keys)
+        is_tall = self.size.height >= _TALL
+        every = sight, table.size.height - 1, self.filter, self.everything, self.glyphs
+        table.selected = home.still_selected(table.selected, home.table_rows(*every).keys)
+        rows = home.table_rows(*every, told=table.selected if is_tall else "")
         nothing = [line((f"nothing matches “{self.filter.text}”", "text")), line(("esc clears the filter", "dim"))]
         table.show_rows(rows, nothing if self.filter else ())
         about = self.lines("about")
-        about.display = self.size.height >= _TALL
-        about.show_lines(home.about(sight, table.selected, width, _ABOUT))
+        about.display = is_tall
+        about.show_lines(home.about(sight, table.selected, width, _ABOUT, table.row_width))
         self.lines("footer").show_lines([self.footer(width)])
         self.filled()
 
