@@ -6,6 +6,7 @@ from instui.explain import parallel
 from instui.explain.explanation import explain, kept
 from instui.explain.explanation import predicted as words_of
 from instui.explain.schedule import Machine, Task, schedule, unshared
+from instui.explain.simulation import WhatIf
 from instui.lines.explained import report
 from instui_engine.journal import events
 from instui_engine.journal.events import Event, Holder
@@ -247,3 +248,8 @@ def test_with_everything_cached_links_to_files_that_are_not_new_may_cost_the_sys
     assert cached(0.8) == (pytest.approx(2.25), False)  # it may be less, but as a rule it is not
     assert cached(2.0) == (pytest.approx(2.25), True)
     assert cached(2.0, made=False) == (pytest.approx(4.25), False)
+
+
+def test_a_guess_is_told_where_it_would_have_been_faster_only() -> None:
+    assert words_of(WhatIf("jobs 4", 8.0, uncertain=True), 10.0) == "cannot tell; perhaps 8.0 s"
+    assert words_of(WhatIf("jobs 4", 12.0, uncertain=True), 10.0) == "cannot tell"

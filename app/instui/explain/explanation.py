@@ -131,8 +131,9 @@ def headline(explanation: Explanation, over: bool = True) -> str:
 def predicted(what_if: WhatIf, wall: float) -> str:
     """A prediction in words."""
     differs = _differs(what_if, wall)
-    if what_if.uncertain:
-        return f"cannot tell; perhaps {seconds(what_if.predicted)}" if differs else "cannot tell"
+    if what_if.uncertain:  # nobody asks for a guess that it would have taken longer
+        guess = differs and what_if.predicted < wall
+        return f"cannot tell; perhaps {seconds(what_if.predicted)}" if guess else "cannot tell"
     if not differs:
         return "no change"
     return f"{'about ' if what_if.within else ''}{seconds(what_if.predicted)}"
