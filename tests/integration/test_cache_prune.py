@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from conftest import Run, Start
+from instui_engine.fs.files import NEW
 from instui_engine.journal.events import StageStarted, UnpackFinished, UnpackStarted, WaitFinished, WaitStarted, Warned
 from instui_engine.locks.proc_locks import read_locks
 from instui_engine.store import built, local
 from instui_engine.store import prune as pruning
 from instui_engine.store.gc_lock import excluding, lock_file, using
 from instui_engine.store.prune import Freed, prune
+from instui_engine.store.store import hide
 from instui_engine.target import interpreter
 from instui_engine.wheel.manifest import FORMAT
 from support import trees
@@ -278,6 +280,23 @@ def test_installs_and_cleanings_at_once_all_end_well(
         over.set()
         thread.join()
     assert sum(freed) > 0
+
+
+def test_a_note_that_is_finished_meanwhile_is_no_failure(
+    wheel: Path, own: Path, venv: Callable[[], Venv], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Venv(venv().top, own).put(wheel, link_mode="copy")
+    (own / "interpreters").mkdir(exist_ok=True)
+    note = own / "interpreters" / f"{NEW}0"
+    note.write_bytes(b"")
+
+    def finishing(path: Path) -> Path:
+        if path == note:
+            note.unlink()  # as a rename does
+        return hide(path)
+
+    monkeypatch.setattr("instui_engine.store.prune.hide", finishing)
+    assert clean(own).entries == 1
 
 
 def test_a_killed_cleaning_leaves_no_half_entry(

@@ -87,7 +87,8 @@ def prune(cache: Path, timeout: float, cancelled: Callable[[], bool], on_wait: "
     try:
         with excluding(cache, timeout, cancelled, on_wait):
             for path in list(_leftovers(cache)):
-                taken.append(path if path.name.endswith(GONE) else hide(path))
+                with suppress(FileNotFoundError):  # a note that was just finished: notes are made without the lock
+                    taken.append(path if path.name.endswith(GONE) else hide(path))
             for path in list(_built(cache, used)):
                 built_too += bool(_built_name(path))
                 taken.append(hide(path))
