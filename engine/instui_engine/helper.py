@@ -51,9 +51,9 @@ class Helper:
 def start(module: str, inherited: Sequence[int] = ()) -> Helper | None:
     """Start a helper that runs `serve` of `module`, with copies of the `inherited` descriptors.
 
-    Return None if it cannot be started, as in a program that is frozen into one file: that has no interpreter, and
-    would start itself again and again. Do that early: before there are many locks and threads, and some 15 ms before
-    there is work, which is how long a helper takes to be ready.
+    Return None if it cannot be started, for example by a program that is frozen into one file: it has no interpreter,
+    and would start itself. Do that early: before there are many locks and threads, and some 15 ms before there is work,
+    which is how long a helper takes to be ready.
     """
     import subprocess
 

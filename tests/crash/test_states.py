@@ -169,24 +169,25 @@ def test_what_recovers_looks_at_no_text_of_a_dead_sessions_journal(lane: Lane, m
     assert calls(lane.run(trace=True)) == calls(first)
 
 
-def test_a_state_that_went_on_well_is_not_tried_again(lane: Lane, middle: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = []
+@pytest.fixture
+def runs(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """The runs of a lane that knows no state yet, and checks none again."""
+    found: list[object] = []
     run = Lane.run
     monkeypatch.setattr(Lane, "is_checked", lambda self: False)
-    monkeypatch.setattr(Lane, "run", lambda self, *rest, **options: runs.append(rest) or run(self, *rest, **options))
+    monkeypatch.setattr(Lane, "run", lambda self, *rest, **options: found.append(rest) or run(self, *rest, **options))
     monkeypatch.setattr(lane, "states", {})
+    return found
+
+
+def test_a_state_that_went_on_well_is_not_tried_again(lane: Lane, middle: int, runs: list[object]) -> None:
     assert try_point(lane, middle, KILL, thorough=False).outcome == "repaired"
     assert len(runs) == 2
     assert try_point(lane, middle, KILL, thorough=False).outcome == "repaired"
     assert len(runs) == 3
 
 
-def test_of_a_recovery_each_state_is_tried_once(lane: Lane, first: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = []
-    run = Lane.run
-    monkeypatch.setattr(Lane, "is_checked", lambda self: False)
-    monkeypatch.setattr(Lane, "run", lambda self, *rest, **options: runs.append(rest) or run(self, *rest, **options))
-    monkeypatch.setattr(lane, "states", {})
+def test_of_a_recovery_each_state_is_tried_once(lane: Lane, first: int, runs: list[object]) -> None:
     found = try_nested(lane, first, iter)
     assert {verdict.outcome for verdict in found} <= {"clean", "repaired"}
     assert len(lane.states) < len(found)

@@ -71,16 +71,6 @@ def test_a_place_of_its_own_needs_no_environment(flag: str, tmp_path: Path, run_
     assert "no environment found" in error_line(done, 1)
 
 
-def test_a_name_that_is_also_a_directory_is_explained_when_it_is_not_found(
-    venv: Callable[[], Venv], tmp_path: Path, run_instui: Run
-) -> None:
-    (tmp_path / "wheels").mkdir()
-    place = ("--ui", "plain", "--no-index", "--python", venv().top)
-    done = run_instui("install", *place, "wheels", cwd=tmp_path)
-    assert error_line(done, 1).endswith("; for the wheels in the directory of that name, give ./wheels")
-    assert "./" not in error_line(run_instui("install", *place, "wheel", cwd=tmp_path), 1)
-
-
 @pytest.mark.parametrize("content", ["x-1.0-py3-none-any.whl", "pyproject.toml", "setup.py"])
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
 def test_a_name_that_is_also_a_directory_is_a_name_and_the_user_is_told(

@@ -13,7 +13,6 @@ from .output import print_error
 
 _PATIENCE = 3.0  # seconds that an install waits for a collector, at most
 _REQUEST = 2.5  # seconds of a request, so that there is time to say what it waited for
-_NOT_SENT = "the session was not sent to the collector"
 
 
 def tell(lines: Iterable[str], endpoint: str) -> None:
@@ -25,13 +24,15 @@ def tell(lines: Iterable[str], endpoint: str) -> None:
 
 def _tell(lines: Iterable[str], endpoint: str) -> str:
     """Why it could not be sent; "" if it was."""
-    outcome = [f"{_NOT_SENT}: that took more than 3 s; `instui trace --otlp` sends it"]
+    from instui.trace.otlp import NotSent
+
+    outcome = [NotSent("that took more than 3 s; `instui trace --otlp` sends it").line]
 
     def send() -> None:
         try:
             outcome[0] = _sent(lines, endpoint, outcome)
         except Exception as error:  # whatever it is, the install is done
-            outcome[0] = f"{_NOT_SENT}: {type(error).__name__}: {error}"
+            outcome[0] = NotSent(f"{type(error).__name__}: {error}").line
 
     thread = threading.Thread(target=send, name="telemetry", daemon=True)  # it may hang, and ends with the process
     thread.start()
@@ -56,7 +57,7 @@ def _sent(lines: Iterable[str], endpoint: str, outcome: list[str]) -> str:
     fold.abandon()
     try:
         message = Message(fold.snapshot(0.0), kept, socket.gethostname())
-        outcome[0] = f"{_NOT_SENT}: no answer within 3 s; `instui trace --otlp` sends it once more"
+        outcome[0] = NotSent("no answer within 3 s; `instui trace --otlp` sends it once more").line
         message.send(endpoint, _REQUEST)
     except NotSent as error:
         return error.line

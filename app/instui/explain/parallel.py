@@ -29,7 +29,7 @@ FILES_EACH = 1500  # files of hard links for which the engine starts one more pr
 WORTHWHILE = 4 << 20  # bytes of wheel files for which it starts one more to unpack
 EACH = 64 << 10  # bytes that each wheel counts for besides its own
 _CROWD = 300  # wheels that take turns; to schedule more of them again takes too long, so they stay as they were
-_BESIDE = 0.15, 0.6  # of what the system takes for work, which it takes more, likely and at most, beside other work
+_BESIDE = 0.15, 0.6  # the share by which the system takes longer beside other work: likely, and at most
 
 
 class Range(NamedTuple):

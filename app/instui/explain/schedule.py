@@ -31,7 +31,7 @@ class Task(NamedTuple):
 class Machine(NamedTuple):
     """Where tasks run: so many `processors`, of which other programs would use `others`; the system shares them fairly.
 
-    `beside`: by which part of it a task takes longer while another one runs beside it.
+    `beside`: the share by which a task takes longer while another one runs.
     """
 
     processors: float = float("inf")

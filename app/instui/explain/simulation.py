@@ -81,8 +81,7 @@ class Simulation:
     def predictions(self) -> list[WhatIf]:
         """All changes that mean something for this session.
 
-        None where it did not end well: nobody knows how long that would have taken which was left to be done when it
-        was cancelled, failed or was killed.
+        None where it did not end well: nobody knows how long the rest would have taken.
         """
         case, finished = self._case, self._case.snapshot.finished
         if not case.snapshot.wheels or finished is None or finished.exit:

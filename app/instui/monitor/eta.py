@@ -55,7 +55,7 @@ _SYNCED = 0.05  # to sync what was copied, of the time to copy it
 # and of their removal, where caches and the disk decide it, and some trees have many times as many files as others
 _RESTLESS, _RESTLESS_OLD, _RESTLESS_CLEAN = 0.1, 0.3, 1.2
 _SHARED = 0.1  # of a second of unpacking while wheels are fetched: workers wait for wheels, and share processors
-_LINKING = 0.8  # by so much more than unpacking, staging is slowed by those who take all processors
+_LINKING = 0.8  # by so much more than unpacking, others slow staging down if they take all processors
 _IDLE = 0.75  # of the time to unpack a wheel for which a worker waits: it has the machine almost for itself
 _RATE = 10e6  # bytes in a second, as long as nothing has come
 
@@ -65,9 +65,10 @@ _INSIDE = 0.2  # of the time that one wheel takes longer than all others: its fi
 
 _TELL, _TELL_LEAST = 0.22, 0.45  # the most doubt to be told: of what is left, or seconds
 _HIDE, _HIDE_LEAST = 0.35, 0.7  # and to be told any longer
-# where others have the processors, it is told with less doubt only: all of these but the first are divided by 1 and so
-# many times the logarithm of how much slower all is; and as the end that is predicted moved, by that share it may again
-_STRICT, _LATER, _EARLIER = 0.3, 0.8, 0.3
+# where others have the processors, these limits but the first are stricter: divided by 1 + this times the logarithm of
+# how much slower everything is
+_STRICT = 0.3
+_LATER, _EARLIER = 0.8, 0.3  # of how far the predicted end has moved of late: so far it may move again
 # the end that is told follows predictions in so many seconds, or in what is left by so much, if that is shorter
 _SLOWNESS, _FOLLOW = 0.3, 5.0
 _OVERDUE = 1.0  # seconds that an end may be late
@@ -216,7 +217,7 @@ class Estimator:
         return Left(sum(part.seconds for part in parts), hypot(*(part.doubt for part in parts)))
 
     def _left_of_steps(self, now: Standing, how: How) -> Left:
-        """For the small steps of the session, of which each waits for a processor where others have them."""
+        """For the small steps of the session, each of which waits for a processor where others have them."""
         usual, slower = _COMMIT + _COMMITTED * now.to_commit, self._unpacking.expected
         if slower > 1:
             begin = 0.0 if how.part in _AFTER_STAGE else _BEGIN_STAGE

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable
 
 ELLIPSIS = "…"
+_UNITS = frozenset(["s", "ms", "min", "h", "%", "B", "kB", "MB", "GB", "TB", "B/s", "kB/s", "MB/s", "GB/s"])
 
 
 def size(count: float) -> str:
@@ -111,9 +112,6 @@ def pad(text: str, width: int) -> str:
     """`text` cut in the middle, or padded with spaces, to exactly `width` columns."""
     text = cut(text, width)
     return text + " " * (width - cells(text))
-
-
-_UNITS = frozenset(["s", "ms", "min", "h", "%", "B", "kB", "MB", "GB", "TB", "B/s", "kB/s", "MB/s", "GB/s"])
 
 
 def unbroken(words: Iterable[str]) -> list[str]:

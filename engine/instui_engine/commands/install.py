@@ -106,8 +106,8 @@ class Pipeline(Work):
                     self._compilation.close()
 
     def _none_done(self, error: Interrupted) -> Interrupted:
-        to_install = self._wanted > len(self._extraneous)
-        done_to = " or ".join([*(["removed"] if self._extraneous else []), *(["installed"] if to_install else [])])
+        to_remove = len(self._extraneous)
+        done_to = " or ".join(["removed"] * (to_remove > 0) + ["installed"] * (self._wanted > to_remove))
         return Interrupted(
             f"interrupted: 0 of {self._wanted} distributions are {done_to}; run the same command again to go on",
             self.context.control.exit_code or error.exit_code,

@@ -352,7 +352,7 @@ class PlanCollision(NamedTuple):
 class PlanConflict(NamedTuple):
     """Different content for one path, known before the first write: `last` will replace `first` (owners).
 
-    `refused`: it only would, as nothing is written: because of the conflict, or in a dry run.
+    `refused`: it would, but nothing is written, because of the conflict or because this is a dry run.
     """
 
     path: str

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from instui_engine.errors import NoSolutionError, ResolutionError, UsageError, printable
+from instui_engine.errors import ResolutionError, UsageError, printable
 from instui_engine.fetch.uv_settings import UvSettings, settings_here
 from instui_engine.fs.given import absolute
 from instui_engine.hashes import sha256_in
@@ -136,15 +136,11 @@ def _decided(
         decided = from_uv(
             arguments, wanted, request, settings, environment, installed, emit, cancelled, meanwhile, urls, cache
         )
-    except ResolutionError as error:
+    except ResolutionError:
         from .damaged import check_local_wheels
 
         check_local_wheels(arguments.wheels, wanted.requirements)
-        directory = next((word for word in request.arguments if "/" not in word and os.path.isdir(word)), "")
-        if not directory or not isinstance(error, NoSolutionError):
-            raise
-        hint = f"for the wheels in the directory of that name, give ./{printable(directory)}"
-        raise NoSolutionError(f"{error}; {hint}") from error
+        raise
     wheels, satisfied = decided.wheels, decided.satisfied
     resolution = _finish(wheels, satisfied, request, settings, environment, installed, emit, decided=True)
     resolution = _with_builds(resolution, request, wanted, settings, environment)
