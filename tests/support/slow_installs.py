@@ -103,12 +103,12 @@ def stopped_holder(lab: Lab, seconds: float = 2.5) -> Slow:
     return lab.slow(session, until - moment(session, LockWaiting), ["second"], holder.process.pid)
 
 
-def stopped_engine(lab: Lab, seconds: float = 2.0, meanwhile: list[str] | None = None) -> Slow:
+def stopped_engine(lab: Lab, seconds: float = 4.0, meanwhile: list[str] | None = None) -> Slow:
     """The session itself was stopped (SIGSTOP) while it unpacked, and went on after `seconds`.
 
     `meanwhile` gets what `instui explain` says before that.
     """
-    environ, lab.environ, top = lab.environ, customized(lab, _SLOW_HASHES.format(each=0.03)), lab.venv()
+    environ, lab.environ, top = lab.environ, customized(lab, _SLOW_HASHES.format(each=0.02)), lab.venv()
     session = lab.start(top, lab.wheel("large", 20, 20))
     lab.environ = environ
     session.wait_for(UnpackStarted)
