@@ -1,5 +1,6 @@
 """P1 to P3b: the set of 123 wheels, warm and cold, beside uv and pip."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from benchmarks.lab import Case, Lab, pip_installs, uv_installs
@@ -78,21 +79,27 @@ def p3(lab: Lab) -> Findings:
 
 def p3b(lab: Lab) -> Findings:
     """From names to the environment, all caches empty: resolve, fetch, unpack, install."""
-    names, rounds = lab.material.names, lab.rounds(3)
+    names, rounds = lab.material.names, lab.rounds(4)
     if not names:
         raise Skip("made-up wheels are on no index")
-    lab.needs_room(3 * (rounds + 1) * _GIGABYTES * 1.3)
+    lab.needs_room(4 * (rounds + 1) * _GIGABYTES * 1.3)
 
-    def variables(fresh: str) -> dict[str, str]:
-        return {**lab.material.index, **WITHOUT_ISAL, "UV_CACHE_DIR": f"{fresh}-uv"}
+    def variables(fresh: str, without: Mapping[str, str] = WITHOUT_ISAL) -> dict[str, str]:
+        return {**lab.material.index, **without, "UV_CACHE_DIR": f"{fresh}-uv"}
 
-    def ours(arguments: list[str], instui: Instui, name: str) -> Variant:
+    def ours(arguments: list[str], without: Mapping[str, str], instui: Instui, name: str) -> Variant:
         words = [*instui.module, "install", "--ui", "none", *arguments]
-        return Variant(name, lambda venv, fresh: [*words, "--cache-dir", fresh, "--python", venv, *names], variables)
+        return Variant(
+            name,
+            lambda venv, fresh: [*words, "--cache-dir", fresh, "--python", venv, *names],
+            partial(variables, without=without),
+        )
 
     cases = [
-        Case("from the index", partial(ours, ["--no-fsync"]), "uv from the index", 1.3, 1.0),
-        Case("from the index, synced", partial(ours, []), "uv from the index"),
+        Case("from the index", partial(ours, ["--no-fsync"], WITHOUT_ISAL), "uv from the index", 1.3, 1.0),
+        Case("from the index, synced", partial(ours, [], WITHOUT_ISAL), "uv from the index"),
     ]
+    if HAS_ISAL and lab.other is None:  # revisions are built without extras
+        cases.append(Case("from the index, with isal", partial(ours, ["--no-fsync"], {}), "uv from the index", 1.3))
     uv = Variant("uv from the index", lambda venv, _: uv_pip("install", "--python", venv, *names), variables)
     return lab.race(cases, [uv], rounds=rounds, warm_up=1, expected=SOME)
