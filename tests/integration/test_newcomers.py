@@ -21,8 +21,11 @@ from instui.monitor.fold import Fold
 from instui_engine.commands import install as commands
 from instui_engine.commands.command import Outcome, Recording
 from instui_engine.commands.install import Pipeline, install
+from instui_engine.commit.group import Groups
+from instui_engine.commit.schedule import Schedule
 from instui_engine.journal.events import (
     BuildStarted,
+    CommitStarted,
     DistributionRemoved,
     EnvironmentWaiting,
     PlanWheel,
@@ -259,3 +262,33 @@ def test_byte_code_of_a_newcomer_is_no_conflict(target: Venv, tmp_path: Path, mo
     outcome = target.install(wheels[0], compile_bytecode=True, fail_on_conflict=True)
     assert (outcome.exit_code, outcome.error) == (0, "")
     assert installed(target.site) == {"one": "1", "two": "1"}
+
+
+def test_a_wheel_that_was_planned_again_leaves_what_the_session_itself_installs_before_its_turn(
+    target: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others install an old version of a wheel whose turn comes before that of another one, with which it collides."""
+    old = build_wheel(tmp_path, "upgraded", "1.0", {"shared/file.py": b"old", "upgraded.py": b"1"})
+    first = build_wheel(tmp_path, "first", "1.0", {"shared/file.py": b"first"})
+    upgraded = build_wheel(tmp_path, "upgraded", "2.0", {"upgraded.py": b"2"})
+    last = build_wheel(tmp_path, "last", "1.0", {"shared/file.py": b"last"})
+    monkeypatch.setattr(Groups, "run", lambda *_: None)  # these take all that is granted, in order
+    usual, begun = Schedule.next, []
+
+    def the_second_first(self: Schedule, *arguments: Any, **options: Any) -> Any:
+        if not begun:
+            begun.append(True)
+            Venv(target.top, target.cache).put(old)
+            self._granted.remove(1)
+            return self.plans[1]
+        return usual(self, *arguments, **options)
+
+    monkeypatch.setattr(Schedule, "next", the_second_first)
+    target.put(first, upgraded)
+    order = [event.wheel for event in target.lines.of(CommitStarted)]
+    assert order == ["first", "upgraded"]
+    assert len(target.lines.of(PlanWheel, "upgraded")) > 1  # the session has planned it again
+    assert (target.site / "shared" / "file.py").read_bytes() == b"first"
+    target.put(last)
+    target.remove("last")
+    assert (target.site / "shared" / "file.py").read_bytes() == b"first"

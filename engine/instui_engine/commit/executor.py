@@ -60,6 +60,7 @@ class Executor:
         self._index = OwnerIndex(environment, installed, undisturbed, files)
         self._backups = Backups(environment, undisturbed)
         self._marks: dict[int, int] = {}  # order -> mark in the index, for wheels that were planned again
+        self._done: dict[int, int] = {}  # order -> the number of those that were installed then, for the same
         self._again: set[int] = set()  # orders of those to be planned again, as a wheel before them was cancelled
         self.gone: set[str] = set()  # names of those to be removed that somebody else has removed
         self.installed: list[str] = []
@@ -167,7 +168,7 @@ class Executor:
 
     def plan_again(self, old: Plan) -> Plan:
         """Plan a wheel for the environment as it is now. Raises InstuiError."""
-        mark = self._index.mark()
+        mark, done = self._index.mark(), len(self.installed)
         installed = scan(self._environment)
         plan = self._planned_again(old, installed)
         overlaps = find(self._environment, installed, [plan] if isinstance(plan, WheelPlan) else [])
@@ -178,7 +179,7 @@ class Executor:
         self._context.emit(plan.event())
         if isinstance(plan, WheelPlan) and plan.replaces and is_newcomer(old.replaces, plan.replaces, plan.wheel):
             self._context.emit(Warned(plan.name, replaced(plan.replaces, plan.version)))
-        self._marks[plan.order] = mark
+        self._marks[plan.order], self._done[plan.order] = mark, done
         return plan
 
     def _planned_again(self, old: Plan, installed: Installed) -> Plan:
@@ -202,6 +203,13 @@ class Executor:
         """The distributions that others have installed since the wheel was planned."""
         newcomers = self._index.newcomers(self._marks.get(plan.order, 0))
         return [other for other in newcomers if other != plan.replaces]
+
+    def _own_newcomers(self, plan: Plan) -> list[Distribution]:
+        """What this session itself has installed since the wheel was planned again; the first plans know each other."""
+        if plan.order not in self._done:
+            return []
+        names = self.installed[self._done[plan.order] :]
+        return [own for own in map(self._index.own, names) if own is not None]
 
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
         """Find the owners of files that others have installed since the plan; return whether there are any."""
@@ -230,14 +238,14 @@ class Executor:
         return bool(found)
 
     def _is_outdated(self, plan: Plan) -> bool:
-        """Whether others have changed the environment such that the plan's removals are no longer right.
+        """Whether others, or other wheels since it was planned again, have made the plan's removals wrong.
 
         They may have installed a file that the plan removes, given up a file that the plan leaves to them, or removed
         the last other file of a directory.
         """
         if not plan.stale and not plan.whole and not plan.shared_files:
             return False
-        newcomers = self._newcomers(plan)
+        newcomers = [*self._newcomers(plan), *self._own_newcomers(plan)]
         if newcomers or plan.shared_files:
             self._index.look()
         if any(self._index.lists(other, path) for other in newcomers for path in removed_files(plan)):

@@ -89,6 +89,11 @@ class OwnerIndex:
                 and distribution.name not in self._changing
             ]
 
+    def own(self, name: str) -> Distribution | None:
+        """What the session itself has installed of that name; None if nothing, or if it has removed that."""
+        with self._mutex:
+            return self._own.get(name)
+
     @contextmanager
     def changing(self, name: str) -> Iterator[None]:
         """In the block the session itself changes that distribution, which is nobody else's newcomer, then."""
