@@ -59,8 +59,8 @@ class Executor:
         self._replaced_owners: dict[int, Mapping[str, str]] = dict(overlaps.replaced_owners)
         self._index = OwnerIndex(environment, installed, undisturbed, files)
         self._backups = Backups(environment, undisturbed)
-        self._marks: dict[int, int] = {}  # order -> mark in the index, for wheels that were planned again
-        self._done: dict[int, int] = {}  # order -> the number of those that were installed then, for the same
+        # order -> mark in the index, and how many of `installed` were done, for wheels that were planned again
+        self._marks: dict[int, tuple[int, int]] = {}
         self._again: set[int] = set()  # orders of those to be planned again, as a wheel before them was cancelled
         self.gone: set[str] = set()  # names of those to be removed that somebody else has removed
         self.installed: list[str] = []
@@ -168,7 +168,7 @@ class Executor:
 
     def plan_again(self, old: Plan) -> Plan:
         """Plan a wheel for the environment as it is now. Raises InstuiError."""
-        mark, done = self._index.mark(), len(self.installed)
+        mark = self._index.mark(), len(self.installed)
         installed = scan(self._environment)
         plan = self._planned_again(old, installed)
         overlaps = find(self._environment, installed, [plan] if isinstance(plan, WheelPlan) else [])
@@ -179,7 +179,7 @@ class Executor:
         self._context.emit(plan.event())
         if isinstance(plan, WheelPlan) and plan.replaces and is_newcomer(old.replaces, plan.replaces, plan.wheel):
             self._context.emit(Warned(plan.name, replaced(plan.replaces, plan.version)))
-        self._marks[plan.order], self._done[plan.order] = mark, done
+        self._marks[plan.order] = mark
         return plan
 
     def _planned_again(self, old: Plan, installed: Installed) -> Plan:
@@ -201,15 +201,16 @@ class Executor:
 
     def _newcomers(self, plan: Plan) -> list[Distribution]:
         """The distributions that others have installed since the wheel was planned."""
-        newcomers = self._index.newcomers(self._marks.get(plan.order, 0))
+        mark, _ = self._marks.get(plan.order, (0, 0))
+        newcomers = self._index.newcomers(mark)
         return [other for other in newcomers if other != plan.replaces]
 
     def _own_newcomers(self, plan: Plan) -> list[Distribution]:
         """What this session itself has installed since the wheel was planned again; the first plans know each other."""
-        if plan.order not in self._done:
+        if plan.order not in self._marks:
             return []
-        names = self.installed[self._done[plan.order] :]
-        return [own for own in map(self._index.own, names) if own is not None]
+        _, done = self._marks[plan.order]
+        return [own for own in map(self._index.own, self.installed[done:]) if own is not None]
 
     def _meet_newcomers(self, plan: Plan, steps: Sequence[Step]) -> bool:
         """Find the owners of files that others have installed since the plan; return whether there are any."""

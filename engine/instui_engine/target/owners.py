@@ -90,7 +90,7 @@ class OwnerIndex:
             ]
 
     def own(self, name: str) -> Distribution | None:
-        """What the session itself has installed of that name; None if nothing, or if it has removed that."""
+        """What the session itself has installed under that name, unless it has removed that again."""
         with self._mutex:
             return self._own.get(name)
 
