@@ -8,8 +8,6 @@ from benchmarks.measure import SOME, Skip, Variant
 from benchmarks.programs import HAS_ISAL, WITHOUT_ISAL, Instui, uv_pip
 from benchmarks.results import Findings
 
-_GIGABYTES = 0.65  # of one unpacked set
-
 
 def _case(
     lab: Lab, label: str, rival: str, budget: float, aim: float | None, *arguments: str, cold: bool = False
@@ -63,7 +61,7 @@ def p3(lab: Lab) -> Findings:
     """Empty caches, wheels local: unpack, check and install."""
     files, rounds = lab.material.wheels, lab.rounds(4)
     if lab.material.names:
-        lab.needs_room(4 * (rounds + 1) * _GIGABYTES)
+        lab.needs_room(4 * (rounds + 1) * lab.sizes.gigabytes)
     cases = [
         _case(lab, "cold", "uv cold", 0.8, None, "--no-fsync", "--no-deps", *files, cold=True),
         _case(lab, "cold, synced", "uv cold", 1.0, None, "--no-deps", *files, cold=True),
@@ -82,7 +80,7 @@ def p3b(lab: Lab) -> Findings:
     names, rounds = lab.material.names, lab.rounds(4)
     if not names:
         raise Skip("made-up wheels are on no index")
-    lab.needs_room(4 * (rounds + 1) * _GIGABYTES * 1.3)
+    lab.needs_room(4 * (rounds + 1) * lab.sizes.gigabytes * 1.3)
 
     def variables(fresh: str, without: Mapping[str, str] = WITHOUT_ISAL) -> dict[str, str]:
         return {**lab.material.index, **without, "UV_CACHE_DIR": f"{fresh}-uv"}

@@ -18,6 +18,7 @@ class Sizes:
 
     rounds: int = 0
     warm_up: int = 2  # rounds that do not count, at most
+    gigabytes: float = 0.65  # of the real set, unpacked
     synthetic: tuple[int, int] = (40, 120)  # made-up wheels instead of the real set, and files of each
     growth: tuple[int, ...] = (100, 300, 1000)  # wheels of P7
     files: int = 50  # of each of them

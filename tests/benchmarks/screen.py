@@ -18,7 +18,6 @@ from support import watched
 from support.terminal import Terminal
 
 _UNDER, _ATTACHED = 1.10, 1.05
-_GIGABYTES = 0.65  # of a cold install
 _PATIENCE = 300.0  # seconds for an install
 
 
@@ -44,7 +43,7 @@ def p6(lab: Lab) -> Findings:
     found = Findings()
     rounds = lab.rounds(6)
     if lab.material.names:
-        lab.needs_room(3 * (rounds + 1) * _GIGABYTES)
+        lab.needs_room(3 * (rounds + 1) * lab.sizes.gigabytes)
     for cold, usual in ((True, 6), (False, 7)):
         state = "cold" if cold else "warm"
         rounds = lab.rounds(usual)

@@ -23,6 +23,7 @@ from support.webserver import WebServer
 _TOY = Sizes(
     rounds=1,
     warm_up=0,
+    gigabytes=0.0001,
     synthetic=(3, 4),
     growth=(2,),
     files=3,
