@@ -73,7 +73,7 @@ def before(patch: Patch, owner: Any, name: str, happens: Callable[[], None]) -> 
 STEPS = {
     "while others are acquired": (acquiring, "acquire"),
     "before the plan": (planning, "plan_wheels"),
-    "before the stage": (staging, "stage_wheels"),
+    "before the stage": (staging.Staging, "run"),
     "while others are staged": (staging.StagedWheel, "finish"),
     "after the stage": (committing, "Commit"),
     "while another one is committed": (Executor, "carry_out"),

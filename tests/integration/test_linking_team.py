@@ -5,12 +5,15 @@ import random
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from instui_engine import helper
+from instui_engine.errors import InstuiError
 from instui_engine.fs.flock import try_lock
 from instui_engine.journal.events import StageFinished, StageProgress, StageStarted
+from instui_engine.plan import conflicts
 from instui_engine.session.control import Control
 from instui_engine.session.life import alive
 from instui_engine.stage import parts, together
@@ -65,7 +68,7 @@ def test_each_job_is_done_once_by_somebody(source: Path, tmp_path: Path, three: 
 
 
 def test_of_a_killed_member_only_the_job_in_hand_is_lost(source: Path, tmp_path: Path, three: Team) -> None:
-    jobs = jobs_for(source, tmp_path / "target", 10_000)
+    jobs = jobs_for(source, tmp_path / "target", 4_000)
     three.share(jobs)
     news = until(three.news)
     victim, *_ = three._helpers.values()
@@ -75,22 +78,22 @@ def test_of_a_killed_member_only_the_job_in_hand_is_lost(source: Path, tmp_path:
     done = [number for number, what, _ in news if what == DONE]
     assert len(done) == len(set(done))
     assert not [number for number, what, _ in news if what == FAILED]
-    assert len(set(range(10_000)) - set(done)) <= 1
+    assert len(set(range(4_000)) - set(done)) <= 1
 
 
 def test_a_paused_helper_takes_no_job(source: Path, tmp_path: Path, three: Team) -> None:
-    three.share(jobs_for(source, tmp_path / "target", 10_000))
+    three.share(jobs_for(source, tmp_path / "target", 4_000))
     news = until(three.news)
     three.pause(True)
     for _ in range(20):  # what they have in hand is done
         news += three.news(wait=True)
     assert not three.news(wait=True)
     assert three.helping
-    assert sum(what == BEGUN for _, what, _ in news) == sum(what == DONE for _, what, _ in news) < 10_000
+    assert sum(what == BEGUN for _, what, _ in news) == sum(what == DONE for _, what, _ in news) < 4_000
     three.pause(False)
     while three.helping:
         news += three.news(wait=True)
-    assert sum(what == DONE for _, what, _ in news) == 10_000
+    assert sum(what == DONE for _, what, _ in news) == 4_000
 
 
 def test_a_helper_begins_no_job_that_was_dropped(source: Path, tmp_path: Path, three: Team) -> None:
@@ -281,12 +284,12 @@ def test_of_a_cancelled_wheel_no_further_part_is_begun(
 @pytest.mark.usefixtures("lazy")
 def test_a_cancelled_session_ends_its_helper(target: Venv, wheels: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     control = Control()
-    pids: list[int] = []
+    pids: set[int] = set()
     share = Team.share
 
-    def cancel(self: Team, jobs: list[Job]) -> None:
-        pids.extend(each.pid for each in self._helpers.values())
-        share(self, jobs)
+    def cancel(self: Team, jobs: list[Job], *, more: bool) -> None:
+        pids.update(each.pid for each in self._helpers.values())
+        share(self, jobs, more=more)
         control.cancel(130)
 
     monkeypatch.setattr(Team, "share", cancel)
@@ -295,6 +298,53 @@ def test_a_cancelled_session_ends_its_helper(target: Venv, wheels: list[Path], m
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
     assert not list(target.site.glob("aa*"))
+
+
+def linked(target: Venv) -> int:
+    """The number of files in the stage."""
+    return sum(path.is_file() for path in (target.top / ".instui" / "stage").rglob("*"))
+
+
+@pytest.mark.usefixtures("lazy")
+def test_a_helper_begins_while_wheels_are_still_planned(
+    target: Venv, wheels: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = conflicts.find
+
+    def when_linked(*arguments: Any) -> conflicts.Overlaps:
+        until(lambda: linked(target) >= FILES)
+        return find(*arguments)
+
+    monkeypatch.setattr(conflicts, "find", when_linked)
+    target.put(*wheels, jobs=2)
+    assert is_complete(target)
+    assert [len(target.lines.of(kind)) for kind in (StageStarted, StageFinished)] == [2, 2]
+
+
+@pytest.mark.usefixtures("lazy")
+def test_what_a_helper_has_begun_goes_where_the_plan_fails(
+    target: Venv, wheels: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        until(lambda: linked(target) > 0)
+        raise InstuiError("it fails")
+
+    started: list[helper.Helper] = []
+    start = helper.start
+
+    def noted(*arguments: Any) -> helper.Helper | None:
+        started.extend(filter(None, [found := start(*arguments)]))
+        return found
+
+    monkeypatch.setattr(conflicts, "find", fails)
+    monkeypatch.setattr(helper, "start", noted)
+    assert target.install(*wheels, jobs=2).error == "it fails"
+    assert not target.stages()
+    assert not [*target.site.glob("aa*"), *target.site.glob("bb*")]
+    for one in started:
+        with pytest.raises(ProcessLookupError):
+            os.kill(one.pid, 0)
+    assert started
 
 
 def test_few_files_start_no_helper(target: Venv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

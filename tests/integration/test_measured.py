@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from instui_engine.commands import early
 from instui_engine.journal.events import (
     CommitStarted,
     GroupFinished,
@@ -48,7 +49,7 @@ def test_a_helper_of_the_team_is_not_this_process(
         def take(self) -> int | None:
             return None  # this process leaves everything to the helpers
 
-    monkeypatch.setattr(team, "Team", Slow)
+    monkeypatch.setattr(early, "Team", Slow)
     target = venv()
     target.put(*wheels, jobs=3)
     seen = {event.worker for event in target.lines.of(StageStarted)}

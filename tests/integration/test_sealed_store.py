@@ -26,7 +26,8 @@ from instui_engine.session.session import alive
 from instui_engine.stage import linker, together
 from instui_engine.stage.linker import read_sealed
 from instui_engine.stage.linking import Changed, Job
-from instui_engine.stage.staging import stage_wheels
+from instui_engine.stage.staging import Staging
+from instui_engine.stage.team import Team
 from instui_engine.store.acquire import Damage, rebuild
 from instui_engine.store.entry import Entry
 from instui_engine.store.store import Store
@@ -286,7 +287,7 @@ def test_files_that_change_again_and_again_end_in_one_line(
     stage = tmp_path / "stage"
     stage.mkdir()
     with pytest.raises(InstuiError, match="change or vanish again and again"):
-        stage_wheels(context, target.environment, plans, stage, spoil)
+        Staging(context, target.environment, stage, Team()).run(plans, spoil)
     assert len(rounds) == 3
 
 

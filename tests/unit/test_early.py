@@ -1,5 +1,6 @@
 """What an install begins before it knows what is to be installed."""
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,16 +19,21 @@ from instui_engine.store.store import Store
 from support.environments import Venv
 
 MANY = tuple(f"/w/pkg{number}-1.0-py3-none-any.whl" for number in range(64))
+NAMES = tuple(f"pkg{number}" for number in range(64))
 
 
 class Started:
     """A helper process that was started."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: str) -> None:
+        self.program = program.rpartition(".")[2]
+        self.answers, self._end = map(os.fdopen, os.pipe())
         self.is_closed = False
 
     def close(self) -> None:
         self.is_closed = True
+        self.answers.close()
+        self._end.close()
 
 
 @pytest.fixture
@@ -36,7 +42,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
     found: list[Started] = []
 
     def start(program: str, inherited: Sequence[int] = ()) -> Started:
-        found.append(Started())
+        found.append(Started(program))
         return found[-1]
 
     monkeypatch.setattr(helper, "start", start)
@@ -44,35 +50,70 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Started]:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "jobs", "dry_run", "is_used", "number"),
+    ("arguments", "jobs", "dry_run", "is_used", "programs"),
     [
-        (MANY, 2, False, False, 1),
-        (MANY, 8, False, False, 1),
-        (MANY * 4, 4, False, False, 3),
-        (MANY, 1, False, False, 0),
-        (MANY[:-1], 2, False, False, 0),
-        (MANY, 2, True, False, 0),
-        (MANY, 2, False, True, 0),
-        (tuple(f"pkg{number}" for number in range(64)), 2, False, False, 0),
+        (MANY, 2, False, False, ["unpack_helper"]),
+        (MANY, 8, False, False, ["unpack_helper"]),
+        (MANY * 4, 4, False, False, ["unpack_helper"] * 3),
+        (MANY, 1, False, False, []),
+        (MANY[:-1], 2, False, False, []),
+        (MANY, 2, True, False, []),
+        (MANY, 2, False, True, ["linking"]),
+        (MANY, 1, False, True, []),
+        (MANY[:-5], 2, False, True, []),
+        (MANY, 2, True, True, []),
+        (NAMES, 2, False, False, []),
+        (NAMES, 2, False, True, []),
     ],
-    ids=["many", "many workers", "very many", "one worker", "few", "dry run", "store in use", "names"],
+    ids=[
+        "many",
+        "many workers",
+        "very many",
+        "one worker",
+        "few",
+        "dry run",
+        "store in use",
+        "in use, one worker",
+        "in use, few",
+        "in use, dry run",
+        "names",
+        "in use, names",
+    ],
 )
-def test_a_helper_starts_early_for_many_local_wheels_and_a_new_store(
+def test_a_helper_starts_early_for_many_local_wheels(
     arguments: tuple[str, ...],
     jobs: int,
     dry_run: bool,
     is_used: bool,
-    number: int,
+    programs: list[str],
     started: list[Started],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
     options = Options(cache=tmp_path, jobs=jobs, dry_run=dry_run)
     store = Store(options.cache)
     if is_used:
         store.new_directory()
     early = Early(Context(options, Journal(()), Control()), store, Request(arguments))
     early.begin()
-    assert len(started) == number
+    assert [one.program for one in started] == programs
+    early.close()
+    assert all(one.is_closed for one in started)
+
+
+@pytest.mark.parametrize(("number", "programs"), [(64, ["linking"]), (20, [])])
+def test_a_helper_that_links_starts_while_uv_lists_the_files_of_many_wheels(
+    number: int, programs: list[str], started: list[Started], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    store = Store(tmp_path)
+    store.new_directory()
+    early = Early(Context(Options(cache=tmp_path, jobs=2), Journal(()), Control()), store, Request(NAMES[:number]))
+    early.begin()
+    assert not started
+    early.meanwhile.listing(number)
+    assert [one.program for one in started] == programs
     early.close()
     assert all(one.is_closed for one in started)
 

@@ -1,8 +1,8 @@
 """What an install begins before it knows what is to be installed, where it is sure to be needed.
 
-A helper process for many local wheels. And while uv is asked for wheels of indexes, which leaves a processor idle, and
-the network: what fetches is imported, the wheels that uv looks at are fetched ahead, and at last the helper processes
-that unpack are started.
+A helper process for many local wheels: one that unpacks where nothing was ever unpacked, else one that links. And while
+uv is asked for wheels of indexes, which leaves a processor idle, and the network: what fetches is imported, the wheels
+that uv looks at are fetched ahead, and at last the helper processes are started.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from instui_engine.errors import InstuiError
 from instui_engine.resolve.request import Meanwhile, Request
 from instui_engine.session.context import Context
+from instui_engine.stage.team import Team, number_of_helpers
 from instui_engine.store.helpers import Helpers
 from instui_engine.store.store import Store
 
@@ -20,24 +21,33 @@ if TYPE_CHECKING:
 
 _MANY = 8  # wheels, of whatever size, that are surely worth a helper process
 _MANY_HERE = 64  # the same of local ones, of which this process unpacks half
+_FILES = 50  # of a wheel, as most have more
 
 
 class Early:
     """What was begun early. Whoever makes one closes it."""
 
-    def __init__(self, context: Context, store: Store, request: Request) -> None:
+    def __init__(self, context: Context, store: Store, request: Request, sign_of_life: int = -1) -> None:
+        """`sign_of_life`: see `Team`."""
         self.helpers = Helpers()
+        self.linkers = Team(sign_of_life=sign_of_life)
         self._context = context
         self._store = store
         self._request = request
         self._ahead: Ahead | None = None
 
     def begin(self) -> None:
-        """Start what many local wheels need, where nothing was ever unpacked: a process is ready after some 25 ms."""
-        options = self._context.options
-        if self._store.is_new and not (options.dry_run or options.slow):
-            number = sum(argument.endswith(".whl") for argument in self._request.arguments)
+        """Start what many local wheels need: a process is ready after some 25 ms."""
+        number = sum(argument.endswith(".whl") for argument in self._request.arguments)
+        if not self._store.is_new:
+            self._link(number)
+        elif not (self._context.options.dry_run or self._context.options.slow):
             self.helpers.start(min(self._context.workers - 1, number // _MANY_HERE))
+
+    def _link(self, number: int) -> None:
+        """Start a helper that links, if so many wheels surely have enough files for it."""
+        if not self._context.options.dry_run:
+            self.linkers.start(min(1, number_of_helpers(self._context, number * _FILES)))
 
     @property
     def meanwhile(self) -> Meanwhile:
@@ -52,6 +62,7 @@ class Early:
     def close(self) -> None:
         """End all that nobody has taken."""
         self.helpers.close()
+        self.linkers.close()
         if (ahead := self.take_ahead()) is not None:
             ahead.close()
 
@@ -89,5 +100,7 @@ class Early:
 
     def _prepare(self, number: int) -> None:
         """Start what so many wheels need, while uv lists their files."""
-        if self._is_to_fetch and not self._context.options.slow:
+        if not self._store.is_new:
+            self._link(number)
+        elif self._is_to_fetch and not self._context.options.slow:
             self.helpers.start(min(self._context.workers, number // _MANY))

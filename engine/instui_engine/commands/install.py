@@ -31,6 +31,7 @@ from instui_engine.session.control import Control
 from instui_engine.session.logs import keep_log
 from instui_engine.session.options import Options
 from instui_engine.session.session import Session
+from instui_engine.stage.team import number_of_helpers
 from instui_engine.store.store import Store
 from instui_engine.target.environment import Environment
 from instui_engine.target.installed import Installed, scan
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from instui_engine.bytecode.compile import Compilation
     from instui_engine.commit.commit import Commit
     from instui_engine.plan.plan import Plan
-    from instui_engine.stage.team import Team
+    from instui_engine.stage.staging import Staging
     from instui_engine.store.acquire import Damage
     from instui_engine.store.entry import Entry
 
@@ -82,7 +83,7 @@ class Pipeline(Work):
         self._index_urls: tuple[str, ...] = ()  # they may carry credentials, so they stay in memory
         self._extraneous: tuple[str, ...] = ()  # names of what is to be removed, before anything is installed
         self._resolution = Resolution((), {})
-        self._early = Early(context, self._store, request)
+        self._early = Early(context, self._store, request, session.sign_of_life)
         self._wanted = 0  # distributions to install, and to remove, once that is decided
         self._commit: Commit | None = None
         self._compilation: Compilation | None = None
@@ -130,18 +131,16 @@ class Pipeline(Work):
             installed, ready = self._decided_again(installed, self._made(wheels))
             if not ready and not self._extraneous:
                 return  # all of them were cancelled, or others have installed what satisfies
-            from instui_engine.stage.team import team
+            with self.context.span("plan"):
+                from .planning import plan
 
-            files = sum(entry.manifest.files for _, entry in ready)
-            with team(self.context, files, self.session.sign_of_life) as linkers:
-                with self.context.span("plan"):
-                    from .planning import plan
-
-                    installed = self._latest(installed)
-                    if not ready and not self._extraneous:
-                        return
-                    plans, overlaps = plan(self.context, self.environment, installed, self._extraneous, ready)
-                self._stage(plans, linkers)
+                installed = self._latest(installed)
+                if not ready and not self._extraneous:
+                    return
+                staging = self._staging(sum(entry.manifest.files for _, entry in ready))
+                begin = staging.begin if self._begins_early(staging) else lambda plan: None
+                plans, overlaps = plan(self.context, self.environment, installed, self._extraneous, ready, begin=begin)
+            self._stage(plans, staging)
         self.began = True
         with self.context.span("commit"):
             from instui_engine.commit.commit import Commit
@@ -158,8 +157,7 @@ class Pipeline(Work):
             ready = self._acquire(wheels) if wheels else []
             # what comes before the plan is loaded within a part, so that the journal says where the time went
             import instui_engine.commands.revision
-            import instui_engine.plan.newcomers
-            import instui_engine.stage.team  # noqa: F401
+            import instui_engine.plan.newcomers  # noqa: F401
         return self._compiled(ready)
 
     def _decided_again(self, installed: Installed, ready: "list[Unpacked]") -> "tuple[Installed, list[Unpacked]]":
@@ -356,11 +354,31 @@ class Pipeline(Work):
 
         return rebuild(self.context, self._store, damages, self._index_urls, self._request.offline)
 
-    def _stage(self, plans: "Sequence[Plan]", linkers: "Team") -> None:
+    def _staging(self, files: int) -> "Staging":
+        """The stage for wheels with that number of files."""
+        from instui_engine.stage.staging import Staging
+
+        linkers = self._early.linkers
+        linkers.start(number_of_helpers(self.context, files))
+        return Staging(self.context, self.environment, self.session.stage, linkers)
+
+    def _begins_early(self, staging: "Staging") -> bool:
+        """Make the stage for helpers that begin while wheels are still planned, if there are any.
+
+        The stages of volumes are known only when all is planned.
+        """
+        if not staging.begins_early or self.environment.volumes:
+            return False
+        try:
+            self.session.make_stage()
+        except OSError:  # it is tried again, when the plan has said what is wrong with the environment
+            return False
+        return True
+
+    def _stage(self, plans: "Sequence[Plan]", staging: "Staging") -> None:
         context, session = self.context, self.session
         with context.span("stage"):
             from instui_engine.plan.plan import WheelPlan, volumes_of
-            from instui_engine.stage.staging import stage_wheels
 
             wheels = [plan for plan in plans if isinstance(plan, WheelPlan)]
             make = partial(session.make_stage, volumes_of(self.environment.volumes, plans))
@@ -375,7 +393,7 @@ class Pipeline(Work):
                     for plan in wheels:
                         self._store.note_symlinks(plan.entry)
             with context.flushing(*session.stages()) as begin_flush:
-                stage_wheels(context, self.environment, wheels, session.stage, self._rebuild, linkers, begin_flush)
+                staging.run(wheels, self._rebuild, begin_flush)
             context.sync("stage", *session.stages())
 
 

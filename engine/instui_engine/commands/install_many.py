@@ -48,7 +48,6 @@ from instui_engine.session.context import Context
 from instui_engine.session.control import Control
 from instui_engine.session.options import Options
 from instui_engine.session.session import Session
-from instui_engine.stage.team import team
 from instui_engine.store.acquire import look_up
 from instui_engine.store.entry import Entry
 from instui_engine.store.examine import examine_file
@@ -223,8 +222,7 @@ class _Many(Pipeline):
             while plans:
                 try:
                     files = sum(plan.files for plan in plans)
-                    with team(self.context, files, self.session.sign_of_life) as linkers:
-                        self._stage(plans, linkers)
+                    self._stage(plans, self._staging(files))
                     break
                 except (BadWheelError, FetchError) as error:  # a damaged entry that could not be made again
                     self._drop(error, wheels)

@@ -1,7 +1,7 @@
-"""The plan of an install: what is checked before it, and what is said of it, before anything is written."""
+"""The plan of an install: what is checked before it, and what is said of it, before the environment is changed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from instui_engine.errors import ClashError, ConflictError, TargetError, printable
@@ -33,11 +33,13 @@ def plan(
     extraneous: Sequence[str],
     wheels: Sequence[Unpacked],
     unknown: Sequence[LockedWheel] = (),
+    begin: Callable[[WheelPlan], None] = lambda plan: None,
 ) -> tuple[tuple[Plan, ...], Overlaps]:
     """Plan the removal of `extraneous` distributions and all `wheels`, and emit that.
 
     Of `unknown` wheels only the versions that they replace are known. What goes, goes first: it neither conflicts with
-    what comes nor is it kept as overwritten. Raises BadWheelError, ClashError, ConflictError and TargetError.
+    what comes nor is it kept as overwritten. `begin`: see `plan_wheels`. Raises BadWheelError, ClashError,
+    ConflictError and TargetError.
     """
     outlook = Outlook(environment)
     removals = _plan_removals(context, environment, installed, extraneous, outlook)
@@ -60,7 +62,7 @@ def plan(
     ]
     context.control.know_dependents(partial(_dependents, wheels, markers))
     ready = [wheels[place] for place in plan_order(nodes)]
-    planned = plan_wheels(environment, installed, ready, context.failing, outlook, len(removals))
+    planned = plan_wheels(environment, installed, ready, context.failing, outlook, len(removals), begin)
     plans: tuple[Plan, ...] = (*removals, *planned)
     try:
         overlaps = conflicts.find(environment, installed, plans)

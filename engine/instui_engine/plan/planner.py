@@ -88,10 +88,12 @@ def plan_wheels(
     failing: Callable[[str], AbstractContextManager[None]] = lambda name: nullcontext(),
     outlook: Outlook | None = None,
     first: int = 0,
+    begin: Callable[[WheelPlan], None] = lambda plan: None,
 ) -> tuple[WheelPlan, ...]:
     """The plans of all wheels of a session; `ready` is in plan order. Each is made within `failing` of its name.
 
-    The `outlook` has the plans before them, which are so many that the `first` wheel has that place.
+    The `outlook` has the plans before them, which are so many that the `first` wheel has that place. `begin` is called
+    with each plan as soon as it is made: nothing in it changes any more.
 
     An earlier wheel may install what another wheel's old version gives up, so that the file stays. It is not left to a
     later wheel, as nobody would own it until then.
@@ -104,6 +106,7 @@ def plan_wheels(
             plans.append(plan := plan_wheel(environment, installed, wheel, entry, order, outlook))
         if replaces:
             outlook.add(plan)
+        begin(plan)
     return tuple(plans)
 
 

@@ -141,12 +141,12 @@ def _make(bases: Iterable[str]) -> None:
             os.mkdir(base)
 
 
-def serve(requests: "BinaryIO", answers: "BinaryIO", numbers: int, jobs: int, *signs_of_life: int) -> None:
+def serve(requests: "BinaryIO", answers: "BinaryIO", tickets: int, jobs: int, *signs_of_life: int) -> None:
     """Run a helper process: take jobs from the queue, and say which are begun, done or failed."""
-    queue = Queue(numbers, jobs)
+    queue = Queue(tickets, jobs)
     answer = answers.fileno()
-    while (number := queue.take()) is not None:
-        job: Job | None = queue.read(number)
+    while (ticket := queue.take()) is not None:
+        number, job = ticket[0], queue.read(ticket)
         if job is None:
             continue
         os.write(answer, message(number, BEGUN))

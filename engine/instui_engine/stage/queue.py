@@ -1,6 +1,6 @@
-"""A queue of jobs from which several processes take, and what they say about them.
+"""A queue of jobs from which several processes take while it is filled, and what they say about them.
 
-The jobs lie in an anonymous file; their numbers are in a pipe. Each number is read once, by whoever is first, so each
+The jobs lie in an anonymous file; their tickets are in a pipe. Each ticket is read once, by whoever is first, so each
 job is taken once, whoever dies. (Processes that share the position in an anonymous file do not: the system lets two of
 them read the same place.)
 """
@@ -14,13 +14,14 @@ from typing import Any
 
 from instui_engine.fs.memory import unnamed_file
 
-_PLACE = struct.Struct("=?QQ")  # whether a job was dropped, where it begins in the file, and its length
+_TICKET = struct.Struct("=IIQ")  # the number of a job, its length in the file, and where it begins there
+_AT_ONCE = 1024  # tickets that are put into the pipe at once, at most; it holds some 4,000
 _RUNNING, _PAUSED = b"r", b"p"  # the first byte of the file
-_NUMBER = 4  # bytes
+_WANTED, _DROPPED = b"w", b"d"  # the first byte of a job
 
 BEGUN, DONE, FAILED = range(3)
 """What a process says of a job."""
-_MESSAGE = 4  # bytes; like a number it is never read in part, as the size of a pipe is a multiple of it
+_MESSAGE = 4  # bytes; like a ticket it is never read in part, as the size of a pipe is a multiple of it
 
 
 def message(number: int, what: int) -> bytes:
@@ -34,26 +35,29 @@ def messages(data: bytes) -> list[tuple[int, int]]:
     return [(word >> 2, word & 3) for word in words]
 
 
-class Queue:
-    """The queue as its takers see it. `numbers` is the pipe, `jobs` the file."""
+Ticket = tuple[int, int, int]
+"""What is taken from the queue: the number of a job, its length, and its place."""
 
-    def __init__(self, numbers: int, jobs: int) -> None:
-        self._numbers = numbers
+
+class Queue:
+    """The queue as its takers see it. `tickets` is the pipe, `jobs` the file."""
+
+    def __init__(self, tickets: int, jobs: int) -> None:
+        self._tickets = tickets
         self._jobs = jobs
 
-    def take(self) -> int | None:
-        """Take the number of the next job, when the queue is not paused. None if there will be no more."""
+    def take(self) -> Ticket | None:
+        """Take the next ticket, when there is one and the queue is not paused. None if there will be no more."""
         while os.pread(self._jobs, 1, 0) == _PAUSED:
             time.sleep(0.05)
-        number = os.read(self._numbers, _NUMBER)
-        return int.from_bytes(number, "big") if number else None
+        ticket = os.read(self._tickets, _TICKET.size)
+        return _TICKET.unpack(ticket) if ticket else None
 
-    def read(self, number: int) -> Any:
-        """The job of that number; None if it was dropped."""
-        dropped, place, length = _PLACE.unpack(os.pread(self._jobs, _PLACE.size, 1 + number * _PLACE.size))
-        if dropped:
-            return None
-        return marshal.loads(os.pread(self._jobs, length, place))  # noqa: S302 - from the parent process
+    def read(self, ticket: Ticket) -> Any:
+        """The job of that ticket; None if it was dropped."""
+        _, length, place = ticket
+        data = os.pread(self._jobs, length, place)
+        return None if data.startswith(_DROPPED) else marshal.loads(data[1:])  # noqa: S302 - from the parent process
 
 
 class FilledQueue:
@@ -63,63 +67,73 @@ class FilledQueue:
         """Raises OSError."""
         self._jobs = unnamed_file()
         try:
-            numbers, self._feed = os.pipe()
+            os.write(self._jobs, _RUNNING)
+            tickets, self._feed = os.pipe()
         except OSError:
             os.close(self._jobs)
             raise
         os.set_blocking(self._feed, False)
-        self.takers = (numbers, self._jobs)
+        self.takers = (tickets, self._jobs)
         self._queue = Queue(*self.takers)
-        self._rest: list[int] = []  # what the pipe does not hold yet; it holds some 16,000 numbers
+        self._places: dict[int, int] = {}  # number -> where the job begins
+        self._end = 1  # of the jobs in the file
+        self._rest: list[bytes] = []  # the tickets that the pipe does not hold yet
+        self._is_complete = False
 
-    def fill(self, jobs: Sequence[Any]) -> None:
-        """Put plain data in, once. Raises OSError."""
-        packed = [marshal.dumps(job, 4) for job in jobs]
-        place = 1 + len(packed) * _PLACE.size
-        places = []
-        for data in packed:
-            places.append(_PLACE.pack(False, place, len(data)))
-            place += len(data)
-        view = memoryview(b"".join([_RUNNING, *places, *packed]))
+    def add(self, first: int, jobs: Sequence[Any]) -> None:
+        """Put plain data in; the first of the jobs has that number. Raises OSError, with none of them added."""
+        packed = [_WANTED + marshal.dumps(job, 4) for job in jobs]
+        view, end = memoryview(b"".join(packed)), self._end
         while view:
-            view = view[os.write(self._jobs, view) :]
-        self._rest = list(range(len(jobs)))
+            written = os.pwrite(self._jobs, view, end)
+            view, end = view[written:], end + written
+        for number, data in enumerate(packed, first):
+            self._places[number] = self._end
+            self._rest.append(_TICKET.pack(number, len(data), self._end))
+            self._end += len(data)
+        self._pour()
+
+    def complete(self) -> None:
+        """Nothing more will be added: takers learn that when the queue is empty."""
+        self._is_complete = True
         self._pour()
 
     def _pour(self) -> None:
-        """Put as many numbers into the pipe as it holds. Its end is shown to all when there are no more."""
-        data = b"".join(number.to_bytes(_NUMBER, "big") for number in self._rest)
-        try:
-            written = os.write(self._feed, data) if data else 0
-        except BlockingIOError:
-            return
-        del self._rest[: written // _NUMBER]
-        if not self._rest:
-            self._end()
+        """Put as many tickets into the pipe as it holds. Its end is shown to all when there will be no more."""
+        while self._rest:
+            try:
+                written = os.write(self._feed, b"".join(self._rest[:_AT_ONCE]))
+            except BlockingIOError:
+                return
+            del self._rest[: written // _TICKET.size]
+        if self._is_complete:
+            self._show_end()
 
     def take(self) -> int | None:
-        """Take the number of a job; None if there are no more. Never waits for other processes."""
-        if not self._rest:
-            return self._queue.take()
-        number = self._rest.pop()
-        self._pour()
-        return number
+        """Take the number of a job; None if there are no more. Never waits for others once the queue is complete."""
+        if self._rest:
+            ticket: Ticket | None = _TICKET.unpack(self._rest.pop())
+            self._pour()
+        else:
+            ticket = self._queue.take()
+        return ticket[0] if ticket else None
 
     def pause(self, paused: bool) -> None:
         """Let nobody take a job, or go on."""
         os.pwrite(self._jobs, _PAUSED if paused else _RUNNING, 0)
 
     def drop(self, number: int) -> None:
-        """Let nobody do that job: whoever takes its number from now on finds none."""
-        os.pwrite(self._jobs, b"\1", 1 + number * _PLACE.size)
+        """Let nobody do that job, if it is in the queue: whoever takes its ticket from now on finds none."""
+        if number in self._places:
+            os.pwrite(self._jobs, _DROPPED, self._places[number])
 
-    def _end(self) -> None:
+    def _show_end(self) -> None:
         if self._feed >= 0:
             os.close(self._feed)
             self._feed = -1
 
     def close(self) -> None:
         """Let go of the queue. May be called once."""
-        self._end()
+        self._show_end()
         for descriptor in self.takers:
             os.close(descriptor)

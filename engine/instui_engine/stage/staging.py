@@ -21,45 +21,11 @@ from .together import Together
 from .wheel import StagedWheel
 
 _REBUILDS = 2  # how often damaged entries are rebuilt before giving up
+_ENOUGH = 500  # files with which helpers begin, some milliseconds of work
 
 
 Rebuild = Callable[[Sequence[Damage]], Sequence[Entry | None]]
 """A function that rebuilds entries of the store; None for a wheel that is cancelled meanwhile."""
-
-
-def stage_wheels(
-    context: Context,
-    environment: Environment,
-    plans: Sequence[WheelPlan],
-    stage: Path,
-    rebuild: Rebuild,
-    team: Team | None = None,
-    flush: Callable[[], None] = lambda: None,
-) -> None:
-    """Make everything that `plans` will rename.
-
-    A wheel whose files in the store turn out to be changed or gone is staged again after `rebuild`. Without a `team`,
-    this process works alone. `flush` is called now and then if there is much work. Raises InstuiError, with nothing
-    written outside the stage.
-    """
-    staging = _Staging(context, environment, os.fspath(stage), team or Team(), flush)
-    staging.run(plans)
-    for _ in range(_REBUILDS):
-        damaged = staging.take_damaged()
-        if not damaged:
-            return
-        entries = rebuild([Damage(plan.wheel, plan.entry, path) for plan, path in damaged])
-        rebuilt = zip(damaged, entries, strict=True)
-        staging.run([plan._replace(entry=entry) for (plan, _), entry in rebuilt if entry is not None])
-    damaged = staging.take_damaged()
-    if damaged:  # the file system may be one that does not keep a seal
-        staging.run([plan._replace(entry=unsealed(plan.entry)) for plan, _ in damaged])
-    for plan, path in staging.take_damaged():
-        with context.failing(plan.name):
-            raise InstuiError(
-                f"the cached files of {printable(plan.owner)} change or vanish again and again ({printable(path)}); "
-                f"nothing was installed; find out what does that, or {CACHE}"
-            )
 
 
 class _CancelledError(Exception):
@@ -70,26 +36,80 @@ def _resize(crew: Crew, number: int) -> str:
     return crew.fill() or f"{crew.wanted} stage at a time, as soon as the others are done with what they have in hand"
 
 
-class _Staging:
-    def __init__(
-        self, context: Context, environment: Environment, stage: str, team: Team, flush: Callable[[], None]
-    ) -> None:
+class Staging:
+    """Staging of all wheels of a session: everything that their plans will rename."""
+
+    def __init__(self, context: Context, environment: Environment, stage: Path, team: Team) -> None:
+        """`stage` is the session's. A `team` without helpers is this process alone."""
         self._context = context
         self._environment = environment
-        self._stage = stage
+        self._stage = os.fspath(stage)
         self._linker = Linker(context.options.link_mode)
         self._team = team
-        self._flush = flush
+        self._twins: dict[str, str] = {}
+        self._together = Together(context, team)
+        self._begun: set[int] = set()  # plan orders of the wheels with which helpers may begin before all are planned
+        self._waiting: list[StagedWheel] = []  # those of them that helpers have not been given yet
         self._damaged: list[tuple[WheelPlan, str]] = []
 
-    def run(self, plans: Sequence[WheelPlan]) -> None:
+    @property
+    def begins_early(self) -> bool:
+        """Whether helpers can begin before all wheels are planned."""
+        return self._team.helping and self._links
+
+    def begin(self, plan: WheelPlan) -> None:
+        """Let helpers begin with a wheel. The stage exists, and `run` gets the same plan."""
+        wheel = self._new(plan)
+        if wheel.sealed == UNSEALED:
+            return
+        self._begun.add(plan.order)
+        self._waiting.append(wheel)
+        if sum(wheel.files for wheel in self._waiting) >= _ENOUGH:
+            self._together.add(self._waiting)
+            self._waiting = []
+
+    def run(self, plans: Sequence[WheelPlan], rebuild: Rebuild, flush: Callable[[], None] = lambda: None) -> None:
+        """Make everything that `plans` will rename.
+
+        A wheel whose files in the store turn out to be changed or gone is staged again after `rebuild`. `flush` is
+        called now and then if there is much work. Raises InstuiError, with nothing written outside the stage.
+        """
+        self._run(plans, flush)
+        for _ in range(_REBUILDS):
+            damaged = self._take_damaged()
+            if not damaged:
+                return
+            entries = rebuild([Damage(plan.wheel, plan.entry, path) for plan, path in damaged])
+            rebuilt = zip(damaged, entries, strict=True)
+            self._run([plan._replace(entry=entry) for (plan, _), entry in rebuilt if entry is not None], flush)
+        damaged = self._take_damaged()
+        if damaged:  # the file system may be one that does not keep a seal
+            self._run([plan._replace(entry=unsealed(plan.entry)) for plan, _ in damaged], flush)
+        for plan, path in self._take_damaged():
+            with self._context.failing(plan.name):
+                raise InstuiError(
+                    f"the cached files of {printable(plan.owner)} change or vanish again and again "
+                    f"({printable(path)}); nothing was installed; find out what does that, or {CACHE}"
+                )
+
+    def _new(self, plan: WheelPlan) -> StagedWheel:
+        twins = self._twins if self._linker.is_plain else None
+        return StagedWheel(self._context, self._environment, plan, self._stage, twins)
+
+    @property
+    def _links(self) -> bool:
+        """Whether all is done by hard links, as far as that is known."""
+        return self._linker.is_plain and not self._context.slow_motion.factor
+
+    def _run(self, plans: Sequence[WheelPlan], flush: Callable[[], None]) -> None:
         """Stage `plans`, and record those whose files in the store are damaged."""
         context = self._context
-        twins: dict[str, str] | None = {} if self._linker.is_plain else None
-        wheels = [StagedWheel(context, self._environment, plan, self._stage, twins) for plan in plans]
-        if self._linker.is_plain and not context.slow_motion.factor:
+        wheels = [self._new(plan) for plan in plans if plan.order not in self._begun]
+        if self._links or self._begun:
             sealed = [wheel for wheel in wheels if wheel.sealed != UNSEALED]
-            failed = Together(context, self._team, self._flush, sealed).run()
+            self._together.add([*self._waiting, *sealed], more=False)
+            failed = self._together.run(flush)
+            self._together, self._begun, self._waiting = Together(context, self._team), set(), []
             for wheel in failed:
                 wheel.discard()
             wheels = failed + [wheel for wheel in wheels if wheel.sealed == UNSEALED]
@@ -103,7 +123,7 @@ class _Staging:
             finally:
                 context.control.resize = None
 
-    def take_damaged(self) -> list[tuple[WheelPlan, str]]:
+    def _take_damaged(self) -> list[tuple[WheelPlan, str]]:
         """The plans that could not be staged since the last call, each with the damaged file of the store."""
         damaged, self._damaged = self._damaged, []
         return damaged

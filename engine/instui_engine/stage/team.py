@@ -2,8 +2,9 @@
 
 import os
 import select
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
 
 from instui_engine import helper
 from instui_engine.session.context import Context
@@ -15,59 +16,66 @@ FILES_EACH = 1500  # a process pays off from about this number of files
 _PATIENCE = 50  # milliseconds
 
 
-@contextmanager
-def team(context: Context, files: int, sign_of_life: int = -1) -> "Iterator[Team]":
-    """Start a team for that number of files, early, so that its helpers are ready when there is work.
-
-    `sign_of_life` is the descriptor whose lock shows others that the session is alive. Helpers inherit it, so the
-    session counts as alive as long as anything writes into its stage.
-    """
+def number_of_helpers(context: Context, files: int) -> int:
+    """The number of helpers that are worth their start for that number of files."""
     options = context.options
-    members = min(context.workers, os.cpu_count() or 1, files // FILES_EACH)
     if options.link_mode != "hardlink" or context.slow_motion.factor:
-        members = 1
-    made = Team(members - 1, sign_of_life)
-    try:
-        yield made
-    finally:
-        made.close()
+        return 0
+    return max(0, min(context.workers, os.cpu_count() or 1, files // FILES_EACH) - 1)
 
 
 class Team:
-    """The members; without helpers, this process alone."""
+    """The members; without helpers, this process alone. Whoever makes one closes it."""
 
     def __init__(self, helpers: int = 0, sign_of_life: int = -1) -> None:
+        """`sign_of_life` is the descriptor whose lock shows others that the session is alive.
+
+        Helpers inherit it, so the session counts as alive as long as anything writes into its stage.
+        """
+        self._kept = (sign_of_life,) if sign_of_life >= 0 else ()
         self._helpers: dict[int, helper.Helper] = {}  # by the descriptor of its answers
         self._numbers: dict[int, int] = {}  # of the helpers, from 2, by the same
         self._poll = select.poll()
-        self._alone: Iterator[int] = iter(())
+        self._shared = 0  # the number of jobs so far
+        self._alone: deque[int] = deque()  # those that only this process can take
         self._queue: FilledQueue | None = None
-        if helpers:
-            with suppress(OSError):  # no more descriptors are available: the work is done here, more slowly
-                self._queue = FilledQueue()
-                self._start(helpers, self._queue, (sign_of_life,) if sign_of_life >= 0 else ())
+        self.start(helpers)
 
-    def _start(self, helpers: int, queue: FilledQueue, kept: Sequence[int]) -> None:
-        for _ in range(helpers):
-            started = helper.start("instui_engine.stage.linking", (*queue.takers, *kept))
-            if started is not None:
-                answers = started.answers.fileno()
-                self._helpers[answers] = started
-                self._numbers[answers] = 1 + len(self._helpers)
-                self._poll.register(answers, select.POLLIN)
+    def start(self, helpers: int) -> None:
+        """Start what is missing to that number of helpers, early, so that they are ready when there is work."""
+        if len(self._helpers) >= helpers:
+            return
+        with suppress(OSError):  # no more descriptors are available: the work is done here, more slowly
+            queue = self._queue = self._queue or FilledQueue()
+            for _ in range(helpers - len(self._helpers)):
+                started = helper.start("instui_engine.stage.linking", (*queue.takers, *self._kept))
+                if started is not None:
+                    answers = started.answers.fileno()
+                    self._helpers[answers] = started
+                    self._numbers[answers] = 1 + len(self._helpers)
+                    self._poll.register(answers, select.POLLIN)
 
-    def share(self, jobs: Sequence[Job]) -> None:
-        """Offer `jobs` to all members: the helpers begin, and this process calls `take`."""
-        if self._queue is not None and self._helpers:
-            with suppress(OSError):  # no memory for another copy of the jobs
-                self._queue.fill(jobs)
-                return
-        self.close()
-        self._alone = iter(range(len(jobs)))
+    def share(self, jobs: Sequence[Job], *, more: bool = False) -> None:
+        """Offer `jobs` to all members: helpers begin at once, and this process calls `take` if no `more` will come.
+
+        They are numbered from 0, in the order in which they are shared.
+        """
+        first = self._shared
+        self._shared += len(jobs)
+        try:
+            if self._queue is None or not self._helpers:
+                self._alone.extend(range(first, self._shared))
+            else:
+                self._queue.add(first, jobs)
+        except OSError:  # no memory for another copy of the jobs
+            self._alone.extend(range(first, self._shared))
+        if self._queue is not None and not more:
+            self._queue.complete()
 
     def take(self) -> int | None:
         """The number of the next job for this process, None if there is none."""
-        return next(self._alone, None) if self._queue is None else self._queue.take()
+        number = None if self._queue is None else self._queue.take()
+        return self._alone.popleft() if number is None and self._alone else number
 
     def pause(self, paused: bool) -> None:
         """Let helpers take no job, or go on."""
@@ -110,3 +118,5 @@ class Team:
         if self._queue is not None:
             self._queue.close()
             self._queue = None
+        self._shared = 0
+        self._alone.clear()

@@ -1,4 +1,8 @@
-"""Staging by hard links: parts of wheels, the largest wheels first, shared by a team of processes."""
+"""Staging by hard links: parts of wheels, shared by a team of processes.
+
+Most of the work is the kernel's, and an install has little else for a second processor to do. So helpers begin with the
+first wheels while others are still planned: what is in the stage is seen by nobody.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -33,27 +37,37 @@ def _side_by_side(cut: Sequence[tuple[StagedWheel, Sequence[Part]]], members: in
 
 
 class Together:
-    """One round of hard links. `flush` is called now and then if there is much work."""
+    """One round of hard links."""
 
-    def __init__(self, context: Context, team: Team, flush: Callable[[], None], wheels: Sequence[StagedWheel]) -> None:
+    def __init__(self, context: Context, team: Team) -> None:
         self._context = context
         self._team = team
-        self._flush = flush
+        self._parts: list[tuple[StagedWheel, Part]] = []
+        self._unlinked: dict[StagedWheel, int] = {}  # the number of parts
+        self._dropped: frozenset[str] = frozenset()  # the cancelled wheels whose parts are not to be done
+        self._to_do = 0  # the cost of what is left
+        self._flush: Callable[[], None] = lambda: None
+        self._flush_at: list[float] = []
+
+    def add(self, wheels: Sequence[StagedWheel], *, more: bool = True) -> None:
+        """Let helpers begin with these wheels. All others come later; without `more` there are none."""
         cut = [(wheel, split(wheel.job)) for wheel in wheels]
         cut.sort(key=lambda pair: sum(part.cost for part in pair[1]), reverse=True)
-        self._parts = _side_by_side(cut, team.members)
-        self._unlinked = {wheel: len(parts) for wheel, parts in cut}  # the number of parts
-        self._dropped: frozenset[str] = frozenset()  # the cancelled wheels whose parts are not to be done
-        self._to_do = sum(part.cost for _, part in self._parts)
-        self._flush_at = [self._to_do * rest for rest in _FLUSHES] if self._to_do > _MUCH else []
+        parts = _side_by_side(cut, self._team.members)
+        self._unlinked.update((wheel, len(parts)) for wheel, parts in cut)
+        self._to_do += sum(part.cost for _, part in parts)
+        self._parts += parts
+        self._team.share([part.job for _, part in parts], more=more)
 
-    def run(self) -> list[StagedWheel]:
+    def run(self, flush: Callable[[], None]) -> list[StagedWheel]:
         """Stage the wheels; return those that could not be staged like that. Raises InstuiError.
 
-        Of those, a file cannot be linked or is damaged, a helper died over it, or it was cancelled.
+        Of those, a file cannot be linked or is damaged, a helper died over it, or it was cancelled. `flush` is called
+        now and then if there is much work.
         """
         team = self._team
-        team.share([part.job for _, part in self._parts])
+        self._flush = flush
+        self._flush_at = [self._to_do * rest for rest in _FLUSHES] if self._to_do > _MUCH else []
         try:
             while self._listen() and (number := team.take()) is not None:
                 wheel, part = self._parts[number]
