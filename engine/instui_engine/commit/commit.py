@@ -225,7 +225,7 @@ class Commit:
             with steps.measure("record"), suppress(OSError):
                 ordering.finish()
                 self._executor.over.remove(written.record, [plan.claims])
-        self._executor.report(plan, prepared)
+        self._context.emit(*self._executor.events(plan, prepared))
 
     def _undisturbed(self) -> object:
         """A token that holds while no other session, uv or recovery can have changed the environment; else None."""

@@ -13,6 +13,7 @@ from instui_engine.journal.events import (
     CommitProgress,
     CommitStarted,
     DistributionRemoved,
+    Event,
     Warned,
 )
 from instui_engine.plan.conflicts import Overlaps, find
@@ -108,13 +109,23 @@ class Executor:
         return [Written(record, transaction, orders) for transaction in transactions]
 
     def carry_out(
-        self, plan: Plan, prepared: Prepared, written: Written, tree: DirfdTree, measured: Steps, worker: int
+        self,
+        plan: Plan,
+        prepared: Prepared,
+        written: Written,
+        tree: DirfdTree,
+        measured: Steps,
+        worker: int,
+        *begun: Event,
     ) -> Ordering:
         """Take all steps, by that worker; return what syncs them before the record goes.
+
+        The journal gets `begun` first.
 
         If that fails, all is undone and the record is gone, that of a group as well: nothing else of it may be in hand.
         """
         context, steps = self._context, prepared.transaction.steps
+        context.emit(*begun, CommitStarted(plan.name, len(steps), worker))
         throttle = Throttle(lambda done: context.emit(CommitProgress(plan.name, done, len(steps))))
         ordering = Ordering(self._environment, prepared.transaction, context.options.fsync, measured)
 
@@ -130,7 +141,6 @@ class Executor:
             nonlocal written
             written = decide(written, "undo", is_last=True)
 
-        context.emit(CommitStarted(plan.name, len(steps), worker))
         taking_out = put_back(context, self._environment, tree, prepared.transaction)
         try:
             with measured.measure("rename"), self._index.changing(plan.name):
@@ -155,16 +165,14 @@ class Executor:
             ) from error
         return ordering
 
-    def report(self, plan: Plan, prepared: Prepared) -> None:
-        """Write to the journal what was done."""
-        for overwrite in prepared.overwrites:
-            self._context.emit(overwrite)
-        for one in prepared.restored:
-            self._context.emit(one)
+    def events(self, plan: Plan, prepared: Prepared) -> list[Event]:
+        """What the journal says of a commit that is done."""
+        told: list[Event] = [*prepared.overwrites, *prepared.restored]
         if plan.replaces is not None:
-            self._context.emit(DistributionRemoved(plan.name, plan.replaces.version, plan.old_files))
+            told.append(DistributionRemoved(plan.name, plan.replaces.version, plan.old_files))
         if isinstance(plan, WheelPlan):
-            self._context.emit(CommitFinished(plan.name, plan.files))
+            told.append(CommitFinished(plan.name, plan.files))
+        return told
 
     def plan_again(self, old: Plan) -> Plan:
         """Plan a wheel for the environment as it is now. Raises InstuiError."""

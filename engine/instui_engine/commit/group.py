@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 
 from instui_engine.fs.dirfd import DirfdTree
 from instui_engine.fs.paths import above
-from instui_engine.journal.events import GroupFinished, LockGranted, LockReleased
+from instui_engine.journal.events import Event, GroupFinished, LockGranted, LockReleased
 from instui_engine.locks import layout
 from instui_engine.locks.environment import EnvironmentLock
 from instui_engine.locks.lock_files import ClaimFiles
@@ -238,12 +238,13 @@ class Groups:
         granted = time.monotonic()
         asked = self._schedule.asked(plan)
         waited = 0.0 if asked is None else round(granted - asked, 6)
-        context.emit(LockGranted(plan.name, waited, whole=True))
+        done: Sequence[Event] = ()
         try:
-            self._executor.carry_out(plan, member.prepared, section, tree, steps, worker=1)
-            self._executor.report(plan, member.prepared)
+            begun = LockGranted(plan.name, waited, whole=True)
+            self._executor.carry_out(plan, member.prepared, section, tree, steps, 1, begun)
+            done = self._executor.events(plan, member.prepared)
         finally:
-            context.emit(released(plan.name, granted, steps))
+            context.emit(*done, released(plan.name, granted, steps))
 
 
 def released(wheel: str, granted: float, steps: Steps) -> LockReleased:

@@ -26,7 +26,7 @@ class Ordering:
         self._first = transaction.replaces
         self._last = transaction.info
         self._has_begun = False
-        volumes = volumes_of(transaction) if fsync else ()
+        volumes = volumes_of(transaction) if fsync and environment.volumes else ()
         self._top = self._device("") if volumes else 0
         self._devices = {self._device(volume): volume for volume in volumes}
         self._devices.pop(self._top, None)

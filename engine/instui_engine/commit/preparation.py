@@ -92,6 +92,7 @@ class _Preparation:
         self._key = environment.key
         self._gone = set(map(self._key, (*plan.stale, *plan.emptied)))
         self._made: set[str] = set()
+        self._there: set[str] = set()  # keys of directories that were looked at, and stay
         self._brought = _bytecode_in(plan, environment)
         self._bytecode = Bytecode(environment)
         self._backups = backups
@@ -338,10 +339,11 @@ class _Preparation:
     def _parents(self, path: str) -> Iterator[Step]:
         missing = []
         parent = parent_of(path)
-        while parent and self._key(parent) not in self._made:
+        while parent and (key := self._key(parent)) not in self._made and key not in self._there:
             kind = self._kind(parent)
             if kind is not None:
                 self._expect(parent, kind, directory=True)
+                self._there.add(key)
                 break
             missing.append(parent)
             parent = parent_of(parent)

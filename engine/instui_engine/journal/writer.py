@@ -50,20 +50,24 @@ class Journal:
         """Seconds since the session began."""
         return time.monotonic() - self._start
 
-    def emit(self, event: Event) -> None:
-        """Write one event."""
+    def emit(self, *events: Event) -> None:
+        """Write events, at once."""
         with self._lock:
-            self._emit(event)
+            self._emit(events)
 
-    def _emit(self, event: Event) -> None:
-        if self._over:
-            return
-        self._over = isinstance(event, SessionFinished)
-        for one in self._with_caption(event) if self._captions else (event,):
-            self._put(encode(time.monotonic() - self._start, one))
+    def _emit(self, events: Sequence[Event]) -> None:
+        lines = []
+        for event in events:
+            if self._over:
+                break
+            self._over = isinstance(event, SessionFinished)
+            for one in self._with_caption(event) if self._captions else (event,):
+                lines.append(encode(time.monotonic() - self._start, one))
+        self._put(lines)
         while self._dropped and not self._over:
             why = self._dropped.pop()
-            self._put(encode(self.now(), Warned("", f"a listener of the session failed and hears nothing more: {why}")))
+            failed = Warned("", f"a listener of the session failed and hears nothing more: {why}")
+            self._put([encode(self.now(), failed)])
 
     def _with_caption(self, event: Event) -> Sequence[Event]:
         caption = self._captions(event) if self._captions else ""
@@ -71,17 +75,18 @@ class Journal:
             return (event,)
         return (event, Caption(caption)) if isinstance(event, SessionStarted) else (Caption(caption), event)
 
-    def _put(self, line: str) -> None:
+    def _put(self, lines: Sequence[str]) -> None:
         for listener in tuple(self._listeners):
             try:
-                listener(line)
+                for line in lines:
+                    listener(line)
             except Exception as error:  # a listener never stops an install
                 self._listeners.remove(listener)
                 self._dropped.append(f"{type(error).__name__}: {error}")
         if self._early is not None:
-            self._early.append(line)
-        else:
-            self._write(line)
+            self._early += lines
+        elif lines:
+            self._write("\n".join(lines))
 
     def attach(self, descriptors: Sequence[int]) -> None:
         """Write everything emitted so far, and from now on, to these files; `close` closes them.
@@ -118,8 +123,8 @@ class Journal:
                     os.close(descriptor)
             self._files, self._open, self._streams = [], [], []
 
-    def _write(self, line: str) -> None:
-        data = f"{line}\n".encode("ascii")
+    def _write(self, lines: str) -> None:
+        data = f"{lines}\n".encode("ascii")
         for descriptor in tuple(self._files):
             try:
                 write_all(descriptor, data)

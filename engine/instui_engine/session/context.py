@@ -48,10 +48,11 @@ class Context:
         self._load = load()  # at the beginning
         self._next_sample = time.monotonic() + _SAMPLE
 
-    def emit(self, event: Event) -> None:
-        """Write an event to the journal, and now and then one about the load."""
-        self.control.progress.take(event)
-        self.journal.emit(event)
+    def emit(self, *events: Event) -> None:
+        """Write events to the journal, at once, and now and then one about the load."""
+        for event in events:
+            self.control.progress.take(event)
+        self.journal.emit(*events)
         now = time.monotonic()
         self.standstill.note(now)
         if now >= self._next_sample:

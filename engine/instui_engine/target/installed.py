@@ -7,6 +7,7 @@ import errno
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from types import MappingProxyType
 
@@ -184,18 +185,25 @@ def find(environment: Environment, name: str) -> Distribution | None:
 
 def read_distribution(environment: Environment, info: str) -> Distribution | None:
     """The distribution whose `.dist-info` (or `.egg-info`) is at `info`; None if that is not its name."""
-    stem = info.rpartition("/")[2].rpartition(".")[0]
-    name, _, version = stem.partition("-")
-    if info.endswith(".egg-info"):
-        version = version.partition("-py")[0]
     try:
         status = os.lstat(f"{environment.top}/{info}")
     except (FileNotFoundError, NotADirectoryError):
         return None
-    # other such names are nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then
-    if not version or not is_name(name):
-        return None
-    return Distribution(normalized(name), version, info, (status.st_ino, status.st_mtime_ns))
+    name, version = _named(info)
+    return Distribution(name, version, info, (status.st_ino, status.st_mtime_ns)) if name else None
+
+
+@lru_cache(1 << 15)
+def _named(info: str) -> tuple[str, str]:
+    """The normalized name and the version that the name of such a directory says; "" twice if it says none.
+
+    Those are nobody's: pip renames what it removes to `~ame-1.0.dist-info`, and may be killed then.
+    """
+    stem = name_of(info).rpartition(".")[0]
+    name, _, version = stem.partition("-")
+    if info.endswith(".egg-info"):
+        version = version.partition("-py")[0]
+    return (normalized(name), version) if version and is_name(name) else ("", "")
 
 
 def is_there(environment: Environment, distribution: Distribution) -> bool:
