@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from instui_engine import helper
+from instui_engine.commands import planning
 from instui_engine.errors import InstuiError
 from instui_engine.fs.flock import try_lock
 from instui_engine.journal.events import StageFinished, StageProgress, StageStarted
@@ -319,6 +321,30 @@ def test_a_helper_begins_while_wheels_are_still_planned(
     target.put(*wheels, jobs=2)
     assert is_complete(target)
     assert [len(target.lines.of(kind)) for kind in (StageStarted, StageFinished)] == [2, 2]
+
+
+@pytest.mark.usefixtures("lazy")
+def test_no_helper_begins_while_the_session_is_paused(
+    target: Venv, wheels: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    control, seen = Control(), list[int]()
+    order, find = planning.plan_order, conflicts.find
+
+    def pause(*arguments: Any) -> list[int]:
+        control.obey("pause")
+        return order(*arguments)
+
+    def resume(*arguments: Any) -> conflicts.Overlaps:
+        time.sleep(0.3)
+        seen.append(linked(target))
+        control.obey("resume")
+        return find(*arguments)
+
+    monkeypatch.setattr(planning, "plan_order", pause)
+    monkeypatch.setattr(conflicts, "find", resume)
+    assert not target.install(*wheels, jobs=2, control=control).failure
+    assert seen == [0]
+    assert is_complete(target)
 
 
 @pytest.mark.usefixtures("lazy")

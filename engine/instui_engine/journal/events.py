@@ -371,7 +371,10 @@ class PlanFinished(NamedTuple):
 
 
 class StageStarted(NamedTuple):
-    """The wheel's files are being linked into the session's private stage. `worker` begins with it, from 1."""
+    """The wheel's files are being linked into the session's private stage. `worker` begins with it, from 1.
+
+    With the first wheels a helper begins before the plan is finished; this is said when the stage begins.
+    """
 
     wheel: str
     files: int

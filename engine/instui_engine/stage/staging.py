@@ -58,13 +58,14 @@ class Staging:
         return self._team.helping and self._links
 
     def begin(self, plan: WheelPlan) -> None:
-        """Let helpers begin with a wheel. The stage exists, and `run` gets the same plan."""
+        """Let helpers begin with a wheel, unless the session is paused. The stage exists, and `run` gets that plan."""
         wheel = self._new(plan)
         if wheel.sealed == UNSEALED:
             return
         self._begun.add(plan.order)
         self._waiting.append(wheel)
-        if sum(wheel.files for wheel in self._waiting) >= _ENOUGH:
+        is_held = self._context.control.paused or self._context.stopping()
+        if not is_held and sum(wheel.files for wheel in self._waiting) >= _ENOUGH:
             self._together.add(self._waiting)
             self._waiting = []
 
