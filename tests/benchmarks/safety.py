@@ -16,7 +16,7 @@ out = sys.argv.pop(1).split("+")
 from instui_engine.journal.writer import Journal
 from instui_engine.locks.lock_files import ClaimFiles
 nothings = {
-    "journal": [(Journal, "emit", lambda self, event: None)],
+    "journal": [(Journal, "emit", lambda self, *events: None)],
     "locks": [
         (ClaimFiles, "acquire", lambda self, *rest, **options: []),
         (ClaimFiles, "release", lambda self, held: None),
