@@ -1,5 +1,6 @@
 """Several processes link the files of a session: each job is done once, and a dead helper loses nothing."""
 
+import errno
 import os
 import random
 import signal
@@ -20,7 +21,7 @@ from instui_engine.session.control import Control
 from instui_engine.session.life import alive
 from instui_engine.stage import parts, together
 from instui_engine.stage.linking import Job, link_job, run_job
-from instui_engine.stage.queue import BEGUN, DONE, FAILED
+from instui_engine.stage.queue import BEGUN, DONE, FAILED, FilledQueue
 from instui_engine.stage.team import Team
 from support import trees
 from support.environments import Venv, until
@@ -113,6 +114,26 @@ def test_a_helper_begins_no_job_that_was_dropped(source: Path, tmp_path: Path, t
         news += three.news(wait=True)
     for said in (BEGUN, DONE):
         assert sorted(number for number, what, _ in news if what == said) == list(range(1, 200, 2))
+
+
+def test_jobs_for_which_the_queue_has_no_memory_are_done_here(
+    source: Path, tmp_path: Path, three: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    jobs = jobs_for(source, tmp_path / "target", 100)
+    three.share(jobs[:50], more=True)
+    monkeypatch.setattr(FilledQueue, "add", fails)
+    three.share(jobs[50:])
+    mine = []
+    while (number := three.take()) is not None:
+        link_job(jobs[number])
+        mine.append(number)
+    while three.helping:
+        three.news(wait=True)
+    assert set(range(50, 100)) <= set(mine)
+    assert len(os.listdir(tmp_path / "target")) == 100
 
 
 def test_a_queue_may_be_longer_than_a_pipe(three: Team) -> None:

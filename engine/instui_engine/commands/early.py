@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _MANY = 8  # wheels, of whatever size, that are surely worth a helper process
 _MANY_HERE = 64  # the same of local ones, of which this process unpacks half
-_FILES = 50  # of a wheel, as most have more
+_FILES = 50  # of a wheel, a low guess
 
 
 class Early:
@@ -40,12 +40,12 @@ class Early:
         """Start what many local wheels need: a process is ready after some 25 ms."""
         number = sum(argument.endswith(".whl") for argument in self._request.arguments)
         if not self._store.is_new:
-            self._link(number)
+            self._start_linker(number)
         elif not (self._context.options.dry_run or self._context.options.slow):
             self.helpers.start(min(self._context.workers - 1, number // _MANY_HERE))
 
-    def _link(self, number: int) -> None:
-        """Start a helper that links, if so many wheels surely have enough files for it."""
+    def _start_linker(self, number: int) -> None:
+        """Start a helper that links, if so many wheels are sure to have enough files for it."""
         if not self._context.options.dry_run:
             self.linkers.start(min(1, number_of_helpers(self._context, number * _FILES)))
 
@@ -101,6 +101,6 @@ class Early:
     def _prepare(self, number: int) -> None:
         """Start what so many wheels need, while uv lists their files."""
         if not self._store.is_new:
-            self._link(number)
+            self._start_linker(number)
         elif self._is_to_fetch and not self._context.options.slow:
             self.helpers.start(min(self._context.workers, number // _MANY))

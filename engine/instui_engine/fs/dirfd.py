@@ -227,48 +227,42 @@ class DirfdTree:
         """rename(2). An error that is about permissions names what may not be changed, in whichever directory."""
         self.forget(source)
         try:
-            old, here, new, there, own = self._both(source, target)
-            try:
-                os.rename(old, new, src_dir_fd=here, dst_dir_fd=there)
-            except PermissionError as error:
-                ends = ((source, here), (target, there))
-                closed = (_parent(path) for path, fd in ends if not _is_open(fd))
-                # in an open directory, a file that is immutable or another's, or a directory that may not move
-                found = next(closed, target if _is_there(new, there) else source)
-                raise _about(error, found) from None
-            finally:
-                _close(own)
+            with self._both(source, target) as (old, here, new, there):
+                try:
+                    os.rename(old, new, src_dir_fd=here, dst_dir_fd=there)
+                except PermissionError as error:
+                    ends = ((source, here), (target, there))
+                    closed = (_parent(path) for path, fd in ends if not _is_open(fd))
+                    # in an open directory, a file that is immutable or another's, or a directory that may not move
+                    found = next(closed, target if _is_there(new, there) else source)
+                    raise _about(error, found) from None
         except PermissionError:
             raise
         except OSError as error:
             raise _about(error, target) from None
 
-    def _both(self, source: str, target: str) -> tuple[str, int, str, int, int]:
-        """Names and directories of two paths, and a descriptor that the caller closes: -1 if there is none.
-
-        Opening the second directory may close the first, so that one is kept open by another descriptor then.
-        """
+    @contextmanager
+    def _both(self, source: str, target: str) -> Iterator[tuple[str, int, str, int]]:
+        """Names and directories of two paths. Opening the second directory may close the first."""
         old, here = self._at(source)
-        own = os.dup(here) if target.count("/") >= _KEPT_OPEN - 2 else -1
+        own = os.dup(here) if target.count("/") >= _KEPT_OPEN - 2 else None
         try:
             new, there = self._at(target)
-        except BaseException:
-            _close(own)
-            raise
-        return old, here if own < 0 else own, new, there, own
+            yield old, here if own is None else own, new, there
+        finally:
+            if own is not None:
+                os.close(own)
 
     def link(self, source: str, target: str) -> None:
         """Make a hard link, or a copy if the file system has no links; `target` must not exist."""
         try:
-            old, here, new, there, own = self._both(source, target)
-            try:
-                os.link(old, new, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
-            except FileExistsError:
-                raise
-            except OSError:
-                self._copy(old, here, new, there)
-            finally:
-                _close(own)
+            with self._both(source, target) as (old, here, new, there):
+                try:
+                    os.link(old, new, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+                except FileExistsError:
+                    raise
+                except OSError:
+                    self._copy(old, here, new, there)
         except OSError as error:
             raise _about(error, target) from None
 
@@ -291,11 +285,6 @@ class DirfdTree:
                 os.close(writing)
         finally:
             os.close(reading)
-
-
-def _close(descriptor: int) -> None:
-    if descriptor >= 0:
-        os.close(descriptor)
 
 
 def _parent(path: str) -> str:

@@ -373,7 +373,7 @@ class PlanFinished(NamedTuple):
 class StageStarted(NamedTuple):
     """The wheel's files are being linked into the session's private stage. `worker` begins with it, from 1.
 
-    With the first wheels a helper begins before the plan is finished; this is said when the stage begins.
+    A helper may start on the first wheels before the plan is finished; their events are written when the stage begins.
     """
 
     wheel: str

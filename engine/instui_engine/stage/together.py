@@ -1,7 +1,7 @@
 """Staging by hard links: parts of wheels, shared by a team of processes.
 
 Most of the work is the kernel's, and an install has little else for a second processor to do. So helpers begin with the
-first wheels while others are still planned: what is in the stage is seen by nobody.
+first wheels while others are still being planned: nobody else sees what is in the stage.
 """
 
 from collections.abc import Callable, Sequence
